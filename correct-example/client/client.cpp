@@ -1,0 +1,141 @@
+// correct_example · shared ownership, a cancellation token, tracked tasks
+// Run       ./build/release/bin/correct_example
+// Expected  finished, every experiment      Forbidden  leaked, stuck, lost, undefined, starved
+// Why       docs/05-the-fix.md              Broken in  broken-example/*/client.cpp
+
+#include "client.hpp"
+
+#include "runtime_sharing/cancel_on.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/system/system_error.hpp>
+#include <spdlog/spdlog.h>
+
+namespace correct_example {
+
+using runtime_sharing::cancel_on;
+using runtime_sharing::Runtime;
+using runtime_sharing::ShutdownReport;
+using scenario::batch_size;
+using scenario::Event;
+using scenario::Lease;
+using scenario::Sample;
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+Session::Session(const std::string& signed_in_user, std::shared_ptr<Runtime> shared,
+                 const scenario::MessageStore& store)
+    : user(signed_in_user),
+      runtime(std::move(shared)),
+      components("components", runtime->scope()),
+      pool(store, runtime->get_executor(), scenario::pool_size) {}
+
+Client::Client(scenario::Surroundings& surroundings)
+    : surroundings_(surroundings),
+      slot_({.name = "client",
+             .threads = surroundings.settings.workers,
+             .on_thread_start = [&census = surroundings.threads] { census.enter(); },
+             .on_thread_stop = [&census = surroundings.threads] { census.leave(); },
+             .on_warning = [](std::string_view text) { spdlog::warn("{}", text); }}) {}
+
+// [login]
+void Client::login(const std::string& user) {
+  session_ = std::make_shared<Session>(user, slot_.start(), surroundings_.store);
+  auto& components = session_->components;
+  session_->runtime->spawn("pool", [this, s = session_] { return keep_pool(s); });
+  components.spawn("time-series worker", [this, s = session_] { return collect_samples(s); });
+  components.spawn("event receiver", [this, s = session_] { return receive_events(s); });
+}
+// [/login]
+
+// [logout]
+asio::awaitable<ShutdownReport> Client::logout() {
+  session_.reset();
+  // ^ One call ends the work, however many owners the runtime has.
+  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);
+}
+// [/logout]
+
+// [receive]
+asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
+  const auto& token = session->components.token();
+  asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
+  co_await socket.async_connect(surroundings_.homeserver.endpoint(), cancel_on(token));
+  co_await asio::async_write(socket, asio::buffer(session->user + "\n"), cancel_on(token));
+
+  std::vector<char> bytes(scenario::max_line_bytes);
+  auto& reader = session->reader;
+  while (!token.is_cancelled()) {
+    Lease connection = co_await session->pool.acquire();  // what cannot be stored is not read
+    auto event = reader.next();
+    while (!event && !reader.finished()) {
+      session->activity->waiting_for_server = true;
+      // ^ The token reaches the pending read itself.
+      const auto [error, size] =
+          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));
+      session->activity->waiting_for_server = false;
+      if (error == asio::error::eof) {
+        reader.finish();
+      } else if (error) {
+        throw boost::system::system_error(error);
+      }
+      reader.feed({bytes.data(), size});
+      event = reader.next();
+    }
+    if (!event) break;
+
+    ++session->activity->events_received;
+    auto handle = [this, session, event = std::move(*event),
+                   connection = std::move(connection)]() mutable {
+      return handle_event(session, std::move(event), std::move(connection));
+    };
+    if (!session->components.try_spawn("event", std::move(handle))) {
+      co_await handle();  // ^ the door closed a moment ago: what was accepted is finished here
+    }
+  }
+}
+// [/receive]
+
+asio::awaitable<void> Client::handle_event(std::shared_ptr<Session> session, Event event,
+                                           Lease connection) {
+  connection->insert_message(session->user, event);
+  ++session->activity->events_handled;
+  co_return;
+}
+
+// [worker]
+asio::awaitable<void> Client::collect_samples(std::shared_ptr<Session> session) {
+  const auto& token = session->components.token();
+  asio::steady_timer next_sample(co_await asio::this_coro::executor);
+  std::vector<Sample> batch;
+  while (!token.is_cancelled()) {
+    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));
+    co_await next_sample.async_wait(cancel_on(token, as_result));
+    if (token.is_cancelled()) break;
+    batch.push_back(scenario::sample_machine());
+    ++session->activity->samples_taken;
+    if (batch.size() == batch_size) co_await flush(session, batch);
+  }
+  co_await flush(session, batch);  // ^ told, not cut off: the last batch is stored
+}
+// [/worker]
+
+asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {
+  if (batch.empty()) co_return;
+  const Lease connection = co_await session->pool.acquire();
+  connection->insert_samples(session->user, batch);
+  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());
+  batch.clear();
+}
+
+// [pool]
+asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {
+  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.
+  co_await session->components.async_wait();
+  co_await session->pool.drained();
+}
+// [/pool]
+
+}  // namespace correct_example

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <boost/system/error_code.hpp>
+
+#include <type_traits>
+
+namespace runtime_sharing {
+
+/// What this library refuses, and why. Compares equal to the `boost::system::error_code` of a
+/// `boost::system::system_error` thrown by it.
+enum class Errc {
+  scope_closed = 1,   ///< the scope accepts no more tasks
+  runtime_shut_down,  ///< this generation of the runtime is being, or has been, shut down
+  runtime_running,    ///< the slot holds a runtime that still runs
+  runtime_stopping,   ///< the slot's runtime is being shut down
+  no_runtime,         ///< the slot holds no runtime
+};
+
+const boost::system::error_category& error_category() noexcept;
+
+boost::system::error_code make_error_code(Errc code) noexcept;
+
+}  // namespace runtime_sharing
+
+template <>
+struct boost::system::is_error_code_enum<runtime_sharing::Errc> : std::true_type {};

@@ -1,0 +1,144 @@
+#pragma once
+
+#include "runtime_sharing/cancellation_token.hpp"
+#include "runtime_sharing/error.hpp"
+#include "runtime_sharing/scope_state.hpp"
+#include "runtime_sharing/task_executor.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace runtime_sharing {
+
+namespace detail {
+class RuntimeCore;
+}
+
+/// A callable that makes a task's coroutine. It may be a lambda with captures: the scope keeps it
+/// alive for as long as the coroutine.
+template <typename F>
+concept TaskFunction = std::move_constructible<std::decay_t<F>> && requires(std::decay_t<F>& task) {
+  { task() } -> std::same_as<boost::asio::awaitable<void>>;
+};
+
+/// *Stop accepting* and *wait.* A named set of tasks: every task that it accepts is waited for,
+/// every task that it cannot wait for is refused.
+///
+/// Scopes nest: closing or cancelling a scope reaches the scopes below it, and a scope is empty
+/// only when they are. All member functions are thread-safe.
+///
+/// Called elsewhere: `tokio_util::task::TaskTracker` with its `CancellationToken`,
+/// `folly::coro::AsyncScope`, `stdexec::counting_scope` (P3149), `seastar::gate`.
+class TaskScope {
+ public:
+  /// A scope of its own on any executor. Its token is a child of `parent_token`.
+  TaskScope(std::string name, boost::asio::any_io_executor executor,
+            const CancellationToken& parent_token = CancellationToken());
+
+  /// A scope inside `parent`, on the same executor. Closed already if `parent` is.
+  TaskScope(std::string name, TaskScope& parent);
+
+  /// Closes and cancels. Does not wait, because it may run where waiting would block the tasks:
+  /// they end on their own and keep alive what they need. Await async_wait() before.
+  ~TaskScope();
+  TaskScope(const TaskScope&) = delete;
+  TaskScope& operator=(const TaskScope&) = delete;
+
+  /// Starts `task` on a strand of its own. Throws system_error with Errc::scope_closed, having
+  /// moved nothing out of `task`, when the scope is closed; std::bad_alloc.
+  /// Exceptions that leave the task are kept for the report and do not disturb other tasks.
+  template <TaskFunction F>
+  void spawn(std::string task_name, F&& task);
+
+  /// The same, but returns false instead of throwing when the scope is closed.
+  template <TaskFunction F>
+  bool try_spawn(std::string task_name, F&& task);
+
+  /// From now on spawn() is refused, here and in all scopes below.
+  void close();
+  bool is_closed() const;
+
+  /// What the tasks of this scope shall listen to.
+  const CancellationToken& token() const noexcept;
+
+  /// Initiating function, `void(error_code)`: completes when the scope is closed and the last frame
+  /// of a task is gone, with `operation_aborted` if the wait itself is cancelled.
+  template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code))
+                CompletionToken = boost::asio::use_awaitable_t<>>
+  auto async_wait(CompletionToken&& completion_token = CompletionToken()) const {
+    return state_->drained.cancelled(std::forward<CompletionToken>(completion_token));
+  }
+
+  /// Blocks the calling thread, which must not be one of the scope's own, until the scope is
+  /// closed and empty. False if that was not so by the deadline.
+  bool wait_until(std::chrono::steady_clock::time_point deadline) const;
+
+  /// Tasks that have not ended, those of the scopes below included.
+  std::size_t size() const;
+  std::vector<std::string> unfinished() const;
+
+ private:
+  friend class detail::RuntimeCore;
+  explicit TaskScope(std::shared_ptr<detail::ScopeState> state) noexcept;
+
+  const std::shared_ptr<detail::ScopeState> state_;
+};
+
+namespace detail {
+
+/// What a task's frame owns. Members die in reverse order: the guard, which counts, dies last.
+template <typename F>
+struct TaskBody {
+  TaskGuard guard;
+  F task;
+};
+
+template <typename F>
+asio::awaitable<void> run_task(TaskBody<F> body) {
+  try {
+    co_await body.task();
+    body.guard.finished();
+  } catch (...) {
+    body.guard.failed(std::current_exception());
+  }
+  // Boost 1.81's co_spawn suspends once more after a coroutine that never did; if that is
+  // cancelled, the exception leaves io_context::run() and the completion handler is never called.
+  co_await asio::this_coro::throw_if_cancelled(false);
+}
+
+}  // namespace detail
+
+template <TaskFunction F>
+void TaskScope::spawn(std::string task_name, F&& task) {
+  if (!try_spawn(task_name, std::forward<F>(task))) state_->refuse(task_name);
+}
+
+template <TaskFunction F>
+bool TaskScope::try_spawn(std::string task_name, F&& task) {
+  const detail::ContextGate::Entry entry(state_->tree->gate);
+  if (!entry) return false;
+  const auto record = std::make_shared<detail::CoroutineTask>(std::move(task_name), state_);
+  if (!state_->admit(*record)) return false;
+  detail::TaskBody<std::decay_t<F>> body{detail::TaskGuard(record), std::forward<F>(task)};
+  boost::asio::post(record->strand, [record, body = std::move(body)]() mutable {
+    // The strand runs an interruption either before this, and then nothing has begun that could be
+    // cancelled, or after it, and then the signal has its slot.
+    if (record->interrupted) return;
+    boost::asio::co_spawn(detail::TaskExecutor(record->strand, {record}),
+                          detail::run_task(std::move(body)), detail::TaskCompletion{record});
+  });
+  return true;
+}
+
+}  // namespace runtime_sharing

@@ -1,0 +1,42 @@
+#include "runtime_sharing/error.hpp"
+
+#include <boost/system/error_category.hpp>
+
+#include <string>
+
+namespace runtime_sharing {
+namespace {
+
+class Category final : public boost::system::error_category {
+ public:
+  const char* name() const noexcept override { return "runtime_sharing"; }
+
+  std::string message(int value) const override {
+    switch (static_cast<Errc>(value)) {
+      case Errc::scope_closed:
+        return "the scope is closed";
+      case Errc::runtime_shut_down:
+        return "the runtime has been shut down; use the one of the present generation";
+      case Errc::runtime_running:
+        return "the runtime still runs; shut it down first";
+      case Errc::runtime_stopping:
+        return "the runtime is being shut down; wait for its report";
+      case Errc::no_runtime:
+        return "no runtime was started";
+    }
+    return "unknown error " + std::to_string(value);
+  }
+};
+
+}  // namespace
+
+const boost::system::error_category& error_category() noexcept {
+  static const Category category;
+  return category;
+}
+
+boost::system::error_code make_error_code(Errc code) noexcept {
+  return {static_cast<int>(code), error_category()};
+}
+
+}  // namespace runtime_sharing

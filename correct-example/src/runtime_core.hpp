@@ -1,0 +1,112 @@
+#pragma once
+
+#include "runtime_sharing/runtime.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/thread/thread.hpp>
+
+#include <functional>
+#include <list>
+
+namespace runtime_sharing::detail {
+
+/// Outlives its Runtime where it must: every thread of the runtime co-owns it, so the last owner of
+/// a Runtime may let go anywhere, and a thread that is left behind keeps all that it may touch.
+class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
+ public:
+  explicit RuntimeCore(Runtime::Options chosen);
+  RuntimeCore(const RuntimeCore&) = delete;
+  RuntimeCore& operator=(const RuntimeCore&) = delete;
+
+  void start_threads();
+  void start_blocking(std::string task_name, std::function<void()> call);
+
+  /// The first caller climbs the ladder, later ones wait for its report.
+  ShutdownReport shutdown(Deadlines deadlines);
+  /// The same on a thread of its own.
+  void begin_shutdown(Deadlines deadlines);
+  bool is_shutting_down() const;
+  bool has_shut_down() const;
+  ShutdownReport report() const;
+  bool running_in_this_thread() const noexcept;
+  Runtime::executor_type executor() noexcept { return {context.get_executor(), {&tree->gate}}; }
+  /// What ~Runtime does: nothing, if somebody has shut the runtime down.
+  void release() noexcept;
+
+  const Runtime::Options options;
+  const CancellationToken done;  ///< cancelled when the report is there
+  const CancellationToken token;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Records = std::vector<std::shared_ptr<TaskRecord>>;
+
+  /// shutdown() of an execution context destroys what is suspended in it and leaves the memory
+  /// valid for those who still hold I/O objects. The destructor does the rest, much later.
+  class Context : public asio::io_context {
+   public:
+    using io_context::io_context;
+    void destroy_suspended() { shutdown(); }
+  };
+
+  struct OwnedThread {
+    boost::thread thread;
+    bool left = false;  // past everything of ours: joining it does not block
+  };
+
+  /// A blocking call: interrupted by Boost.Thread.
+  class BlockingTask final : public TaskRecord {
+   public:
+    using TaskRecord::TaskRecord;
+    void interrupt() override;
+
+    OwnedThread owned;  // guarded by the mutex of the scope's tree
+  };
+
+  enum class Phase { running, shutting_down, shut_down };
+
+  /// When the ladder leaves a rung for the next.
+  struct Schedule {
+    Clock::time_point wait, interrupt, stop;
+  };
+
+  void work(OwnedThread& own) noexcept;
+  void run_handlers() noexcept;
+  void destroy_suspended() noexcept;
+  void run_blocking(BlockingTask& task, TaskGuard guard, std::function<void()> call) noexcept;
+  void join_those_who_left();
+  void warn(std::string_view message) const noexcept;
+
+  // The ladder, on the thread of whoever climbs.
+  static Schedule begin_schedule(Deadlines deadlines);
+  void shorten_schedule(Deadlines deadlines);
+  void climb();
+  void wait_for_tasks();
+  Records interrupt_deaf_tasks();
+  void wait_for_ends(std::unique_lock<std::mutex>& lock, std::size_t depth, Clock::rep steps_left);
+  std::size_t stop_threads();
+  ShutdownReport write_report(const Records& interrupted, const Records& unstoppable,
+                              std::size_t abandoned) const;
+  template <typename Limit, typename Condition>
+  void wait_until(std::unique_lock<std::mutex>& lock, Limit limit, Condition condition);
+
+ public:
+  const std::shared_ptr<ScopeTree> tree = std::make_shared<ScopeTree>();
+  Context context;
+  const std::shared_ptr<ScopeState> root_state;
+  TaskScope root;
+
+ private:
+  asio::executor_work_guard<asio::io_context::executor_type> keep_running_;
+
+  // All guarded by tree->mutex; changes are announced by tree->changed.
+  Phase phase_ = Phase::running;
+  Schedule schedule_{};
+  std::list<OwnedThread> workers_;
+  int workers_in_context_ = 0;
+  std::list<std::shared_ptr<BlockingTask>> blocking_;
+  boost::thread ladder_;
+  ShutdownReport report_;
+};
+
+}  // namespace runtime_sharing::detail

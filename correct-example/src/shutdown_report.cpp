@@ -1,0 +1,39 @@
+#include "runtime_sharing/shutdown_report.hpp"
+
+#include <ostream>
+
+namespace runtime_sharing {
+
+std::string_view to_string(Rung rung) noexcept {
+  switch (rung) {
+    case Rung::stop_accepting:
+      return "stop accepting";
+    case Rung::tell:
+      return "tell";
+    case Rung::wait:
+      return "wait";
+    case Rung::interrupt:
+      return "interrupt";
+    case Rung::stop:
+      return "stop";
+    case Rung::abandon:
+      return "abandon";
+  }
+  return "unknown rung";
+}
+
+std::ostream& operator<<(std::ostream& stream, const ShutdownReport& report) {
+  stream << "runtime '" << report.runtime << "', generation " << report.generation << ": reached '"
+         << to_string(report.reached) << "'; " << report.tasks_total << " tasks, "
+         << report.stragglers.size() << " stragglers, " << report.failures_total << " failures";
+  for (const auto& straggler : report.stragglers) {
+    stream << "\n  straggler '" << straggler.name << "' needed '" << to_string(straggler.needed)
+           << '\'' << (straggler.destroyed ? ", frame destroyed" : "");
+  }
+  for (const auto& failure : report.failures) {
+    stream << "\n  failure '" << failure.name << "': " << failure.what;
+  }
+  return stream;
+}
+
+}  // namespace runtime_sharing

@@ -1,0 +1,163 @@
+#include "scenario/command_line.hpp"
+
+#include "scenario/terminal.hpp"
+
+#include <boost/algorithm/string/join.hpp>
+#include <boost/program_options/errors.hpp>
+#include <boost/program_options/parsers.hpp>
+#include <boost/version.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <utility>
+
+namespace scenario {
+namespace {
+
+namespace po = boost::program_options;
+
+const std::vector<std::string> log_levels{"trace", "debug", "info", "warn", "error", "off"};
+
+// Everything is long and in full. Without allow_short, "-x" is an argument that nobody expects.
+constexpr int strict_style = po::command_line_style::allow_long |
+                             po::command_line_style::long_allow_adjacent |
+                             po::command_line_style::long_allow_next;
+
+int read_number(const po::variables_map& given, const std::string& option, int lowest,
+                int highest) {
+  const auto& text = given[option].as<std::string>();
+  int number = 0;
+  const auto end = text.data() + text.size();
+  const auto [stopped_at, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || stopped_at != end || number < lowest || number > highest)
+    throw UsageError("--" + option + " takes a number from " + std::to_string(lowest) + " to " +
+                     std::to_string(highest) + ", not '" + text + "'");
+  return number;
+}
+
+std::string read_log_level(const po::variables_map& given) {
+  const auto& level = given["log-level"].as<std::string>();
+  if (std::ranges::find(log_levels, level) == log_levels.end())
+    throw UsageError("unknown log level '" + level + "'; choose from " +
+                     boost::algorithm::join(log_levels, ", "));
+  return level;
+}
+
+[[noreturn]] void refuse_events(const std::filesystem::path& file, const std::string& reason) {
+  throw UsageError("cannot read events file '" + file.string() + "': " + reason);
+}
+
+// Each experiment reads the file again: from a pipe only the first would get anything, and opening
+// one without a writer waits for ever.
+std::filesystem::path read_events(const po::variables_map& given) {
+  const std::filesystem::path file = given["events"].as<std::string>();
+  std::error_code error;
+  const auto status = std::filesystem::status(file, error);
+  if (error) refuse_events(file, error.message());
+  if (std::filesystem::is_directory(status)) refuse_events(file, "it is a directory");
+  if (std::filesystem::is_fifo(status)) refuse_events(file, "it is a pipe");
+  errno = 0;
+  if (!std::ifstream(file)) refuse_events(file, std::generic_category().message(errno));
+  return file;
+}
+
+}  // namespace
+
+po::options_description common_options() {
+  po::options_description options("Options", output_width);
+  options.add_options()                         //
+      ("help", "print this help and end")       //
+      ("version", "print the version and end")  //
+      ("events",
+       po::value<std::string>()
+           ->default_value(DEFAULT_EVENTS_FILE, "the recorded sample")
+           ->value_name("FILE"),
+       "events that the homeserver replays, one JSON object a line")  //
+      ("workers", po::value<std::string>()->default_value("2")->value_name("N"),
+       "threads of a runtime, 1 to 256")  //
+      ("deadline", po::value<std::string>()->default_value("1000")->value_name("MS"),
+       "milliseconds after which no progress is called stuck, 1 to 600000")  //
+      ("json", "print one JSON object and nothing else")                     //
+      ("log-level", po::value<std::string>()->default_value("warn")->value_name("LEVEL"),
+       "trace, debug, info, warn, error or off; the log goes to standard error");
+  return options;
+}
+
+po::variables_map parse_strictly(int argc, const char* const argv[],
+                                 const po::options_description& known) try {
+  const auto parsed = po::command_line_parser(argc, argv).options(known).style(strict_style).run();
+  for (const auto& option : parsed.options)
+    if (option.position_key >= 0)
+      throw UsageError("unexpected argument '" + option.original_tokens.front() + "'");
+  po::variables_map given;
+  po::store(parsed, given);
+  po::notify(given);
+  return given;
+} catch (const po::error& error) {
+  throw UsageError(error.what());
+}
+
+CommonOptions read_common(const po::variables_map& given) {
+  CommonOptions options;
+  options.settings.workers = read_number(given, "workers", 1, 256);
+  options.settings.deadline = std::chrono::milliseconds(read_number(given, "deadline", 1, 600'000));
+  options.json = given.count("json") > 0;
+  options.log_level = read_log_level(given);
+  options.settings.events = read_events(given);
+  return options;
+}
+
+std::vector<std::string> to_arguments(const CommonOptions& options) {
+  return {"--events=" + options.settings.events.string(),
+          "--workers=" + std::to_string(options.settings.workers),
+          "--deadline=" + std::to_string(options.settings.deadline.count()),
+          "--log-level=" + options.log_level};
+}
+
+std::string version_line(std::string_view program) {
+  return std::string(program) + " " + std::string(project_version()) + " (Boost " +
+         boost_version() + ")";
+}
+
+std::string_view project_version() {
+  return PROJECT_VERSION;
+}
+
+std::string boost_version() {
+  return std::to_string(BOOST_VERSION / 100'000) + "." +
+         std::to_string(BOOST_VERSION / 100 % 1000) + "." + std::to_string(BOOST_VERSION % 100);
+}
+
+void log_to_stderr(const std::string& level) {
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::move(sink)));
+  spdlog::set_level(level == "error" ? spdlog::level::err : spdlog::level::from_str(level));
+}
+
+int exit_code_of(std::string_view program, const std::function<int()>& body) {
+  int code = 1;
+  try {
+    code = body();
+  } catch (const UsageError& error) {
+    complain(program, error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    complain(program, error.what());
+    return 1;
+  }
+  if (std::cout.flush()) return code;
+  complain(program, "cannot write to standard output");
+  return 1;
+}
+
+void complain(std::string_view program, std::string_view what) {
+  std::cerr << program << ": " << one_line(what) << "\n" << std::flush;
+}
+
+}  // namespace scenario

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scenario {
+
+/// What is measured of one user's session, the same for all three approaches. A fact that an
+/// experiment does not measure stays empty: it is printed as "-" and left out of the JSON.
+struct SessionFacts {
+  std::optional<double> logout_ms;             ///< until logout returned
+  std::optional<bool> logout_returned;         ///< false: it had not by the deadline
+  std::optional<long> owners_left;             ///< of the old runtime, after logout returned
+  std::optional<long> runtime_threads_left;    ///< of the old runtime, after logout returned
+  std::optional<long> rows_after_logout;       ///< written for the signed-out user afterwards
+  std::optional<long> samples_lost;            ///< taken but never stored
+  std::optional<long> connections_open;        ///< pool connections not given back
+  std::optional<double> longest_ui_freeze_ms;  ///< the window's longest gap
+  std::optional<std::string> relogin;          ///< "clean", or what was wrong with it
+  std::optional<long> runtimes_at_once;        ///< the most that ran at the same time
+  std::optional<std::vector<std::string>> stragglers;  ///< tasks that did not end by themselves
+};
+
+/// The measured facts, in the order of the declaration above.
+boost::json::object to_json(const SessionFacts& facts);
+
+/// One row of the side-by-side table.
+struct FactDescription {
+  std::string_view key;
+  std::string_view meaning;  ///< a few words for the reader of a table
+};
+
+/// All facts, in the order of the declaration above.
+std::span<const FactDescription> fact_descriptions() noexcept;
+
+/// Whether a measured value is a bad one: a thread left, a row lost, a freeze above 50 ms.
+bool is_bad(std::string_view key, const boost::json::value& value);
+
+}  // namespace scenario

@@ -1,0 +1,422 @@
+// run_program, seen from outside: sample_program is started as a reader or a script would.
+#include "scenario/child_process.hpp"
+
+#include <boost/json.hpp>
+#include <boost/version.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace scenario {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::Contains;
+using testing::Each;
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+const std::filesystem::path sample_program = TEST_BINARY_DIR "/sample_program";
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::size_t columns_of(const std::string& line) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      line, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+class RunProgram : public testing::Test {
+ protected:
+  RunProgram() { std::ofstream(events_) << "{}\n"; }
+  ~RunProgram() override { std::filesystem::remove_all(folder_); }
+
+  ChildResult run(std::vector<std::string> arguments, ChildOptions options = {}) const {
+    arguments.insert(arguments.begin(), "--events=" + events_.string());
+    return run_bare(arguments, std::move(options));
+  }
+
+  ChildResult run_bare(const std::vector<std::string>& arguments, ChildOptions options = {}) const {
+    options.environment.push_back("TMPDIR=" + temporary_.string());
+    return run_child(sample_program, arguments, options);
+  }
+
+  json::object run_json(std::vector<std::string> arguments) const {
+    arguments.push_back("--json");
+    return json::parse(run(arguments).out).as_object();
+  }
+
+  json::object run_one(const std::string& experiment) const {
+    return run_json({"--experiment", experiment, "--deadline=1"})
+        .at("experiments")
+        .as_array()
+        .at(0)
+        .as_object();
+  }
+
+  const std::filesystem::path folder_ = make_folder();
+  const std::filesystem::path events_ = folder_ / "events.ndjson";
+  const std::filesystem::path temporary_ = folder_ / "tmp";
+
+ private:
+  static std::filesystem::path make_folder() {
+    auto folder = (std::filesystem::temp_directory_path() / "program-test-XXXXXX").string();
+    if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    std::filesystem::create_directory(std::filesystem::path(folder) / "tmp");
+    return folder;
+  }
+};
+
+// --- experiments, each in its child -----------------------------------------------------------
+
+TEST_F(RunProgram, ReportsAnExperimentThatEndsAsDocumented) {
+  const auto result = run({"--experiment=finishing", "--workers=7", "--json"});
+
+  const auto said = json::parse(result.out).as_object();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_TRUE(said.at("as_documented").as_bool());
+  EXPECT_EQ(said.at("experiments").at(0).at("observed"), "finished");
+  EXPECT_EQ(said.at("experiments").at(0).at("facts").at("workers"), 7);
+}
+
+TEST_F(RunProgram, ReportsAnExperimentThatDiffersFromWhatItDocuments) {
+  const auto result = run({"--experiment=differing", "--json"});
+
+  const auto said = json::parse(result.out).as_object();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_FALSE(said.at("as_documented").as_bool());
+  EXPECT_EQ(said.at("experiments").at(0).at("expected"), "finished");
+  EXPECT_EQ(said.at("experiments").at(0).at("observed"), "leaked");
+}
+
+TEST_F(RunProgram, CallsAHangStuckAndKeepsThePublishedFacts) {
+  const auto report = run_one("hanging");
+
+  EXPECT_EQ(report.at("observed"), "stuck");
+  EXPECT_EQ(report.at("facts").at("progress"), "waiting");
+  EXPECT_EQ(report.at("facts").at("logout_returned"), false);
+  EXPECT_GE(report.at("duration_ms").as_double(), 2001.0);
+}
+
+TEST_F(RunProgram, ShowsWhereTheThreadsOfAHangAreExactlyWhereGdbIsPresent) {
+  const bool has_gdb = run_child("/usr/bin/env", {"gdb", "--version"}).exit_code == 0;
+
+  const auto report = run_one("hanging");
+
+  const auto* stacks = report.at("facts").as_object().if_contains("stacks");
+  ASSERT_EQ(stacks != nullptr, has_gdb);
+  if (has_gdb) {
+    EXPECT_THAT(json::serialize(*stacks), HasSubstr("wait_for_ever"));
+  }
+}
+
+TEST_F(RunProgram, CallsACrashUndefinedAndNamesTheSignal) {
+  const auto report = run_one("crashing");
+
+  EXPECT_EQ(report.at("observed"), "undefined");
+  EXPECT_EQ(report.at("facts").at("signal"), SIGKILL);
+  EXPECT_EQ(report.at("facts").at("progress"), "about to crash");
+}
+
+TEST_F(RunProgram, CallsAnEndWithoutAnOutcomeUndefinedAndNamesTheExitCode) {
+  const auto report = run_one("exiting");
+
+  EXPECT_EQ(report.at("observed"), "undefined");
+  EXPECT_EQ(report.at("facts").at("exit_code"), 3);
+}
+
+TEST_F(RunProgram, NamesWhatASanitizerFound) {
+  const auto report = run_one("sanitized");
+
+  EXPECT_EQ(report.at("observed"), "undefined");
+  EXPECT_EQ(report.at("facts").at("sanitizer"), "AddressSanitizer: heap-use-after-free");
+}
+
+TEST_F(RunProgram, DoesNotAcceptAnOutcomeThatASanitizerContradicts) {
+  const auto said = run_json({"--experiment=racing"});
+
+  const auto& report = said.at("experiments").at(0);
+  EXPECT_EQ(report.at("observed"), report.at("expected"));
+  EXPECT_EQ(report.at("facts").at("sanitizer"), "ThreadSanitizer: data race");
+  EXPECT_FALSE(said.at("as_documented").as_bool());
+}
+
+TEST_F(RunProgram, ReportsAnExceptionInOneLineAndNoOutcome) {
+  const auto result = run({"--experiment=throwing", "--json"});
+
+  const auto report = json::parse(result.out).at("experiments").at(0);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, "sample_program: experiment 'throwing' failed: no such luck\n");
+  EXPECT_TRUE(report.at("observed").is_null());
+  EXPECT_EQ(report.at("facts").at("error"), "no such luck");
+}
+
+TEST_F(RunProgram, FindsTheOutcomeBehindWhatTheExperimentItselfPrinted) {
+  EXPECT_EQ(run_one("chatty").at("observed"), "finished");
+}
+
+TEST_F(RunProgram, PassesTheWordsOfAChildOnWhenItDiffers) {
+  EXPECT_EQ(run({"--experiment=differing"}).err, "words of the child\n");
+}
+
+TEST_F(RunProgram, KeepsTheWordsOfADocumentedChildToItselfUnlessTheLogIsWanted) {
+  EXPECT_EQ(run({"--experiment=sanitized"}).err, "");
+  EXPECT_THAT(run({"--experiment=sanitized", "--log-level=info"}).err,
+              HasSubstr("heap-use-after-free"));
+}
+
+TEST_F(RunProgram, LeavesNoTemporaryFolderBehindEvenAfterAHang) {
+  run({"--experiment=hanging", "--experiment=crashing", "--deadline=1"});
+
+  EXPECT_TRUE(std::filesystem::is_empty(temporary_));
+}
+
+TEST_F(RunProgram, RunsTheChosenExperimentsInTheGivenOrder) {
+  const auto said = run_json({"--experiment=stragglers", "--experiment", "finishing"});
+
+  const auto& experiments = said.at("experiments").as_array();
+  ASSERT_EQ(experiments.size(), 2U);
+  EXPECT_EQ(experiments[0].at("name"), "stragglers");
+  EXPECT_EQ(experiments[1].at("name"), "finishing");
+}
+
+TEST_F(RunProgram, RunsAllExperimentsByDefaultAndIsOnlyContentWithAll) {
+  const auto result = run({"--deadline=1"});
+
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, EndsWith("\n6 of 10 experiments as documented.\n"));
+}
+
+// --- output -----------------------------------------------------------------------------------
+
+TEST_F(RunProgram, PrintsOneJsonObjectOfThePromisedShapeAndNothingElse) {
+  const auto said = run_json({"--experiment=finishing"});
+
+  std::vector<std::string> keys;
+  for (const auto& member : said) keys.emplace_back(member.key());
+  EXPECT_THAT(keys, ElementsAre("program", "version", "boost", "experiments", "as_documented"));
+  EXPECT_EQ(said.at("program"), "sample_program");
+  std::vector<std::string> report_keys;
+  for (const auto& member : said.at("experiments").at(0).as_object())
+    report_keys.emplace_back(member.key());
+  EXPECT_THAT(report_keys, ElementsAre("name", "expected", "observed", "facts", "duration_ms"));
+}
+
+TEST_F(RunProgram, PrintsForPeopleInEightyColumnsWithoutColourIntoAPipe) {
+  const auto result = run({"--deadline=1"});
+
+  const auto lines = lines_of(result.out);
+  EXPECT_THAT(result.out, Not(HasSubstr("\033")));
+  for (const auto& line : lines) EXPECT_LE(columns_of(line), 80U) << line;
+  EXPECT_THAT(lines, Contains("  owners_left              0"));
+  EXPECT_THAT(lines, Contains("finishing · finished · as documented"));
+  EXPECT_THAT(lines, Contains("differing · leaked · NOT as documented (expected finished)"));
+}
+
+TEST_F(RunProgram, WrapsLongFactsUnderTheirValue) {
+  const auto lines = lines_of(run({"--experiment=stragglers"}).out);
+
+  EXPECT_THAT(lines, Contains("  stragglers               a task with a rather long name"));
+  EXPECT_THAT(lines, Contains("                           another task, with a name as long"));
+  EXPECT_THAT(lines, Contains("                           continued on another line"));
+}
+
+TEST_F(RunProgram, ListsItsExperimentsAligned) {
+  const auto lines = lines_of(run_bare({"--list"}).out);
+
+  EXPECT_THAT(lines, Contains("finishing   finished   ends as it should"));
+  EXPECT_THAT(lines, Contains("crashing    undefined  is ended by a signal"));
+}
+
+TEST_F(RunProgram, ListsItsExperimentsAsJsonToo) {
+  const auto said = json::parse(run_bare({"--list", "--json"}).out);
+
+  EXPECT_EQ(said.at("experiments").at(1).at("name"), "hanging");
+  EXPECT_EQ(said.at("experiments").at(1).at("expected"), "stuck");
+}
+
+TEST_F(RunProgram, PrintsItsVersionAndThatOfBoost) {
+  std::ostringstream boost;
+  boost << BOOST_VERSION / 100000 << '.' << BOOST_VERSION / 100 % 1000 << '.'
+        << BOOST_VERSION % 100;
+
+  const auto result = run_bare({"--version"});
+
+  EXPECT_THAT(result.out,
+              AllOf(StartsWith("sample_program "), EndsWith(" (Boost " + boost.str() + ")\n")));
+}
+
+TEST_F(RunProgram, DescribesEveryPublicOptionInItsHelpAndNoOther) {
+  const auto help = run_bare({"--help"});
+
+  EXPECT_EQ(help.exit_code, 0);
+  for (const auto* option :
+       {"--help", "--version", "--list", "--experiment", "--events", "--workers", "--deadline",
+        "--json", "--log-level", "--in-process", "--interactive"})
+    EXPECT_THAT(help.out, HasSubstr(std::string("  ") + option)) << option;
+  EXPECT_THAT(help.out, Not(HasSubstr("--child")));
+}
+
+TEST_F(RunProgram, NoticesThatItsOutputCannotBeWritten) {
+  const auto result =
+      run_child("/bin/sh", {"-c", "exec \"$0\" --list > /dev/full", sample_program.string()});
+
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, "sample_program: cannot write to standard output\n");
+}
+
+TEST_F(RunProgram, NoticesThatItsOutputIsClosed) {
+  const auto result =
+      run_child("/bin/sh", {"-c", "exec \"$0\" --experiment=finishing --events=\"$1\" >&-",
+                            sample_program.string(), events_.string()});
+
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, "sample_program: cannot write to standard output\n");
+}
+
+// --- a terminal -------------------------------------------------------------------------------
+
+TEST_F(RunProgram, ShowsColourAndProgressOnATerminal) {
+  const auto command =
+      sample_program.string() + " --experiment=finishing --events=" + events_.string();
+
+  const auto result = run_child("/usr/bin/script", {"-qec", command, "/dev/null"});
+
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("running finishing ..."));
+  EXPECT_THAT(result.out, HasSubstr("\033[32mas documented\033[0m"));
+}
+
+TEST_F(RunProgram, ShowsNoColourWhereItIsNotWanted) {
+  const auto command =
+      sample_program.string() + " --experiment=finishing --events=" + events_.string();
+  ChildOptions options;
+  options.environment = {"NO_COLOR=1"};
+
+  const auto result = run_child("/usr/bin/script", {"-qec", command, "/dev/null"}, options);
+
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("finishing · finished · as documented"));
+}
+
+// --- ways of running --------------------------------------------------------------------------
+
+TEST_F(RunProgram, RunsAnExperimentInItsOwnProcessForADebugger) {
+  const auto result = run({"--experiment=finishing", "--experiment=throwing", "--in-process"});
+
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, HasSubstr("finishing · finished · as documented"));
+  EXPECT_EQ(result.err, "sample_program: experiment 'throwing' failed: no such luck\n");
+}
+
+TEST_F(RunProgram, DoesNotHangInItsOwnProcess) {
+  const auto result = run({"--in-process"});
+
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("'hanging' is documented to hang"));
+}
+
+TEST_F(RunProgram, HandsInteractiveUseOver) {
+  const auto result = run({"--interactive", "--workers=3"});
+
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "interactive with 3 workers\n");
+}
+
+TEST_F(RunProgram, EndsItsChildWhenItIsKilledItself) {
+  ChildOptions options;
+  options.environment = {"TMPDIR=" + temporary_.string()};
+  // The child of the program under test is its only one; its own number is the shell's.
+  const auto result =
+      run_child("/bin/sh",
+                {"-c",
+                 "\"$0\" --experiment=hanging --deadline=600000 --events=\"$1\" & program=$!\n"
+                 "until child=$(cat /proc/$program/task/$program/children) && [ -n \"$child\" ]\n"
+                 "do sleep 0.01; done\n"
+                 "kill -KILL $program\n"
+                 "while [ -e /proc/$child ] && ! grep -q 'State:.*Z' /proc/$child/status\n"
+                 "do sleep 0.01; done\n"
+                 "echo ended\n",
+                 sample_program.string(), events_.string()},
+                options);
+
+  EXPECT_FALSE(result.timed_out);
+  EXPECT_THAT(result.out, EndsWith("ended\n"));
+}
+
+// --- wrong use --------------------------------------------------------------------------------
+
+struct WrongUse {
+  std::string name;
+  std::vector<std::string> arguments;
+  std::string says;
+};
+
+class WrongCommandLine : public RunProgram, public testing::WithParamInterface<WrongUse> {};
+
+TEST_P(WrongCommandLine, IsRefusedInOneLineWithExitCodeTwo) {
+  const auto result = run_bare(GetParam().arguments);
+
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(lines_of(result.err), ElementsAre(StartsWith("sample_program: ")));
+  EXPECT_THAT(result.err, HasSubstr(GetParam().says));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    RunProgram, WrongCommandLine,
+    testing::Values(
+        WrongUse{"UnknownFlag", {"--frobnicate"}, "--frobnicate"},
+        WrongUse{"AbbreviatedFlag", {"--vers"}, "--vers"}, WrongUse{"ShortFlag", {"-h"}, "-h"},
+        WrongUse{"PositionalArgument", {"finishing"}, "unexpected argument 'finishing'"},
+        WrongUse{"ArgumentAfterTheOptions", {"--experiment=finishing", "hanging"}, "hanging"},
+        WrongUse{"MissingValue", {"--workers"}, "--workers"},
+        WrongUse{"EmptyNumber", {"--workers="}, "--workers"},
+        WrongUse{"WordForANumber", {"--workers=many"}, "from 1 to 256, not 'many'"},
+        WrongUse{"NumberWithATail", {"--workers=4x"}, "not '4x'"},
+        WrongUse{"Fraction", {"--deadline=1.5"}, "not '1.5'"},
+        WrongUse{"NoWorkers", {"--workers=0"}, "not '0'"},
+        WrongUse{"NegativeWorkers", {"--workers=-1"}, "not '-1'"},
+        WrongUse{"TooManyWorkers", {"--workers=257"}, "not '257'"},
+        WrongUse{"NoDeadline", {"--deadline=0"}, "from 1 to 600000"},
+        WrongUse{"TooLateADeadline", {"--deadline=600001"}, "from 1 to 600000"},
+        WrongUse{"HugeNumber", {"--deadline=99999999999999999999"}, "from 1 to 600000"},
+        WrongUse{"TheSameOptionTwice", {"--workers=1", "--workers=2"}, "--workers"},
+        WrongUse{"UnknownExperiment",
+                 {"--experiment=x"},
+                 "unknown experiment 'x'; choose from finishing, hanging, crashing,"},
+        WrongUse{"UnknownExperimentOfTwoLines", {"--experiment=a\nb"}, "'a?b'"},
+        WrongUse{"UnknownLogLevel", {"--log-level=loud"}, "trace, debug, info, warn, error, off"},
+        WrongUse{"MissingEventsFile", {"--events=/no/such/file"}, "'/no/such/file'"},
+        WrongUse{"DirectoryAsEventsFile", {"--events=/"}, "'/': it is a directory"},
+        WrongUse{"InteractiveWithJson", {"--interactive", "--json"}, "--json"}),
+    [](const auto& param) { return param.param.name; });
+
+TEST_F(RunProgram, RefusesAPipeAsEventsFileInsteadOfWaitingForIt) {
+  const auto fifo = folder_ / "fifo";
+  ASSERT_EQ(run_child("/usr/bin/env", {"mkfifo", fifo.string()}).exit_code, 0);
+
+  const auto result = run_bare({"--events=" + fifo.string(), "--experiment=finishing"});
+
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, EndsWith("it is a pipe\n"));
+}
+
+}  // namespace
+}  // namespace scenario

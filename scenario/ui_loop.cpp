@@ -1,0 +1,90 @@
+#include "scenario/ui_loop.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+namespace scenario {
+
+namespace asio = boost::asio;
+
+UiLoop::UiLoop() : heartbeat_(context_), beat_done_(context_) {
+  beat_done_.expires_at(Clock::time_point::max());
+}
+
+void UiLoop::run(asio::awaitable<void> work) {
+  struct Ending {
+    bool reached = false;
+    std::exception_ptr failure;
+  };
+  // Shared: a stranger's handler may leave run() by an exception while the work is suspended.
+  const auto ending = std::make_shared<Ending>();
+  const Beating beating(*this);
+  asio::co_spawn(context_, std::move(work), [ending](std::exception_ptr failure) {
+    ending->reached = true;
+    ending->failure = std::move(failure);
+  });
+  while (!ending->reached) {
+    if (context_.run_one() == 0) throw std::logic_error("the UI loop was stopped under its work");
+  }
+  if (ending->failure) std::rethrow_exception(ending->failure);
+}
+
+asio::awaitable<void> UiLoop::until(std::function<bool()> condition) {
+  while (!condition()) co_await beat_done_.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+double UiLoop::longest_freeze_ms() const {
+  // The gap that is open now counts: a blocked loop asks before it beats again.
+  const auto open_gap = running_ ? Clock::now() - last_beat_ : Clock::duration::zero();
+  const auto gap = std::max(longest_gap_, open_gap);
+  const auto freeze = std::max(gap - heartbeat_period, Clock::duration::zero());
+  return std::chrono::duration<double, std::milli>(freeze).count();
+}
+
+void UiLoop::forget_freezes() {
+  longest_gap_ = {};
+  last_beat_ = Clock::now();
+}
+
+UiLoop::Beating::Beating(UiLoop& loop) : loop_(loop) {
+  loop_.context_.restart();
+  loop_.running_ = true;
+  loop_.last_beat_ = Clock::now();
+  loop_.await_next_beat();
+}
+
+UiLoop::Beating::~Beating() {
+  loop_.close_gap();
+  loop_.running_ = false;
+  loop_.heartbeat_.cancel();
+}
+
+void UiLoop::await_next_beat() {
+  // Setting the expiry cancels an earlier wait, so there is never a second chain of beats.
+  heartbeat_.expires_after(heartbeat_period);
+  heartbeat_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && running_) beat();
+  });
+}
+
+void UiLoop::beat() {
+  close_gap();
+  ++beats_;
+  beat_done_.cancel();
+  await_next_beat();
+}
+
+void UiLoop::close_gap() {
+  const auto now = Clock::now();
+  longest_gap_ = std::max(longest_gap_, now - last_beat_);
+  last_beat_ = now;
+}
+
+}  // namespace scenario

@@ -1,0 +1,31 @@
+# Interface targets that every part of the project is built from.
+
+# What a consumer of the library needs, and nothing else: no flag, no macro.
+add_library(runtime_sharing_dependencies INTERFACE)
+target_compile_features(runtime_sharing_dependencies INTERFACE cxx_std_20)
+target_link_libraries(runtime_sharing_dependencies INTERFACE Boost::headers Boost::thread Threads::Threads)
+
+# Warnings are for this project's own sources only.
+add_library(project_warnings INTERFACE)
+target_compile_options(project_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Woverloaded-virtual)
+# The sanitizer flags go to every target of the build, so that no part is left uninstrumented.
+if(RUNTIME_SHARING_SANITIZER STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(RUNTIME_SHARING_SANITIZER STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(RUNTIME_SHARING_SANITIZER)
+  message(FATAL_ERROR "RUNTIME_SHARING_SANITIZER is '${RUNTIME_SHARING_SANITIZER}': use 'address' or 'thread'")
+endif()
+
+# Asio compiled once instead of in every translation unit.
+if(RUNTIME_SHARING_DEVELOPER_MODE)
+  add_library(asio_compiled STATIC ${PROJECT_SOURCE_DIR}/tools/cmake/asio.cpp)
+  target_compile_features(asio_compiled PUBLIC cxx_std_20)
+  target_link_libraries(asio_compiled PUBLIC Boost::headers Threads::Threads)
+  target_compile_definitions(asio_compiled PUBLIC BOOST_ASIO_SEPARATE_COMPILATION)
+  target_compile_options(asio_compiled PRIVATE -w)
+  target_link_libraries(runtime_sharing_dependencies INTERFACE $<BUILD_INTERFACE:asio_compiled>)
+endif()

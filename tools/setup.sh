@@ -1,0 +1,133 @@
+#!/bin/sh
+# Installs what the project needs, on Debian 12 and Debian 13.
+#
+#   tools/setup.sh           install what is missing; quick when nothing is
+#   tools/setup.sh --check   print what is missing, one package a line, and change nothing
+#
+# Exit code: 0 everything is there, 1 something is missing, 2 wrong use.
+set -u
+
+# The packages' names are the same on both systems, but for Boost: Debian 12 has 1.74 under the
+# plain names and 1.81 beside it; Debian 13 has 1.83 under the plain names.
+common='g++ cmake ninja-build git libgtest-dev libgmock-dev libspdlog-dev libsqlitecpp-dev
+  libsqlite3-dev gdb python3 clang-format-19 clang-tidy-19'
+boost_debian_12='libboost1.81-dev libboost-thread1.81-dev libboost-json1.81-dev
+  libboost-program-options1.81-dev'
+boost_debian_13='libboost-dev libboost-thread-dev libboost-json-dev libboost-program-options-dev'
+
+# For the tests; a reader has no need to set it.
+os_release=${SETUP_OS_RELEASE:-/etc/os-release}
+
+say() { printf '%s\n' "$*"; }
+complain() { printf 'setup: %s\n' "$*" >&2; }
+
+usage() {
+  cat <<'TEXT'
+Usage: tools/setup.sh [--check | --help]
+
+Installs what the project needs on Debian 12 and Debian 13, with apt.
+
+  --check   print the missing packages, one a line, and change nothing
+  --help    print this text
+
+Exit code: 0 everything is there, 1 something is missing, 2 wrong use.
+TEXT
+}
+
+# What a system without these packages needs, in words.
+requirements() {
+  cat <<'TEXT'
+a C++20 compiler with coroutines: GCC 12.2 or newer
+CMake 3.25 or newer
+Ninja 1.11 or newer
+Git
+Boost 1.81 or newer, with Thread, JSON and Program_options
+GoogleTest 1.12 or newer, with GoogleMock
+spdlog 1.10 or newer
+SQLite 3.40 or newer
+SQLiteCpp 3.2 or newer
+Python 3.11 or newer
+GDB 13 or newer (optional: stacks of a deadlock)
+clang-format 19 and clang-tidy 19 (optional: to work on the project)
+TEXT
+}
+
+# One value of the os-release file, without its quotes.
+os_value() {
+  sed -n "s/^$1=//p" "$os_release" 2>/dev/null | tr -d "\"'" | head -n 1
+}
+
+# The packages of this system; nothing and a failure on another one.
+wanted_packages() {
+  case "$(os_value ID) $(os_value VERSION_ID)" in
+    'debian 12') say "$common $boost_debian_12" ;;
+    'debian 13') say "$common $boost_debian_13" ;;
+    *) return 1 ;;
+  esac
+}
+
+# Those of its arguments that are not installed, one a line.
+missing_of() {
+  installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+    sed -n 's/^installed //p')
+  for package in "$@"; do
+    printf '%s\n' "$installed" | grep -Fqx -e "$package" || say "$package"
+  done
+}
+
+# apt-get as root, without a question, waiting for another apt to finish.
+apt() {
+  set -- env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -q "$@"
+  if [ "$(id -u)" -ne 0 ]; then
+    set -- sudo "$@"
+  fi
+  "$@"
+}
+
+install_packages() {
+  if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null 2>&1; then
+    complain "installing needs root, and sudo is not here: run as root, or install" "$@"
+    return 1
+  fi
+  say "Installing: $*"
+  # One unreachable third-party source fails the update, though Debian's own lists are fresh.
+  apt update || complain 'apt-get update failed; going on with the package lists as they are'
+  if ! apt install --yes --no-install-recommends "$@"; then
+    # shellcheck disable=SC2046  # a list of words
+    complain 'apt-get install failed, its reason is above; still missing:' $(missing_of "$@")
+    return 1
+  fi
+}
+
+mode=install
+for argument in "$@"; do
+  case $argument in
+    --check) mode=check ;;
+    --help | -h) usage && exit 0 ;;
+    *)
+      complain "unknown option '$argument': try --help"
+      exit 2
+      ;;
+  esac
+done
+
+if ! packages=$(wanted_packages); then
+  system=$(os_value PRETTY_NAME)
+  complain "${system:-this system} is neither Debian 12 nor Debian 13. Please install:"
+  requirements
+  exit 1
+fi
+
+# shellcheck disable=SC2086  # a list of words
+missing=$(missing_of $packages)
+if [ "$mode" = check ]; then
+  [ -z "$missing" ] && exit 0
+  say "$missing"
+  exit 1
+fi
+
+if [ -n "$missing" ]; then
+  # shellcheck disable=SC2086
+  install_packages $missing || exit 1
+fi
+say 'Everything that the project needs is installed.'

@@ -1,0 +1,261 @@
+// side_by_side · the three approaches on the same events, in one table
+// Run       ./build/release/bin/side_by_side
+// Expected  shared_ptr alone: leaked · mutex + optional: stuck · the third: finished
+// Why       README.md
+#include "scenario/child_process.hpp"
+#include "scenario/command_line.hpp"
+#include "scenario/program_output.hpp"
+#include "scenario/session_facts.hpp"
+#include "scenario/terminal.hpp"
+
+#include <boost/algorithm/string/join.hpp>
+#include <boost/algorithm/string/replace.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value_to.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+
+namespace {
+
+namespace json = boost::json;
+namespace po = boost::program_options;
+using namespace std::chrono_literals;
+
+const std::string name = "side_by_side";
+const std::string title = "one session, three ways to share its runtime";
+
+struct Approach {
+  std::string title;
+  std::string program;
+  std::string experiment;
+};
+
+const std::array<Approach, 3> approaches{{
+    {"shared_ptr alone", "arc_problem", "two-worlds"},
+    {"mutex + optional", "mutex_problem", "logout-blocked"},
+    {"shared_ptr + token + scope", "correct_example", "relogin"},
+}};
+
+/// One approach and what its program reported.
+struct Column {
+  Approach approach;
+  json::object report;  ///< of the experiment: name, expected, observed, facts, duration_ms
+  bool as_documented = false;
+};
+
+using Columns = std::vector<Column>;
+
+// The programs have watchdogs of their own; this one is for a program that has lost its own.
+constexpr std::chrono::milliseconds grace = 120s;
+
+std::filesystem::path beside_this(const Approach& approach) {
+  const auto folder = scenario::this_program().parent_path();
+  const auto file = folder / approach.program;
+  if (!std::filesystem::exists(file))
+    throw std::runtime_error(approach.program + " is missing in " + folder.string() +
+                             ": build it first");
+  return file;
+}
+
+scenario::ChildResult start(const Approach& approach, const scenario::CommonOptions& options) {
+  const scenario::ProgressLine progress("running " + approach.program + " " + approach.experiment +
+                                        " ...");
+  auto arguments = scenario::to_arguments(options);
+  arguments.insert(arguments.end(), {"--json", "--experiment=" + approach.experiment});
+  scenario::ChildOptions child_options;
+  child_options.time_limit = options.settings.deadline + grace;
+  return scenario::run_child(beside_this(approach), arguments, child_options);
+}
+
+Column read_column(const Approach& approach, const std::string& output) try {
+  const auto said = json::parse(output).as_object();
+  return {approach, said.at("experiments").as_array().at(0).as_object(),
+          said.at("as_documented").as_bool()};
+} catch (const std::exception&) {
+  throw std::runtime_error(approach.program + " did not report what it observed");
+}
+
+Column run(const Approach& approach, const scenario::CommonOptions& options) {
+  const auto child = start(approach, options);
+  if (child.exit_code != 0 || spdlog::should_log(spdlog::level::info))
+    std::cerr << child.err << std::flush;
+  auto column = read_column(approach, child.out);
+  column.as_documented = column.as_documented && child.exit_code == 0;
+  return column;
+}
+
+/// The value of a row in a column; null where it was not measured.
+json::value value_in(const Column& column, std::string_view row) {
+  if (row == "outcome") return column.report.at("observed");
+  const auto& facts = column.report.at("facts").as_object();
+  const auto* fact = facts.if_contains(row);
+  return fact != nullptr ? *fact : json::value{};
+}
+
+bool is_bad(std::string_view row, const json::value& value) {
+  if (row == "outcome") return value != "finished";
+  return scenario::is_bad(row, value);
+}
+
+std::vector<scenario::FactDescription> rows() {
+  std::vector<scenario::FactDescription> all{{"outcome", "outcome"}};
+  std::ranges::copy(scenario::fact_descriptions(), std::back_inserter(all));
+  return all;
+}
+
+bool all_as_documented(const Columns& columns) {
+  return std::ranges::all_of(columns, &Column::as_documented);
+}
+
+// --- the table for people -------------------------------------------------------------------
+
+constexpr std::size_t label_width = 22;
+constexpr std::size_t cell_width = 18;
+
+struct Cell {
+  std::vector<std::string> lines;
+  bool bad = false;
+};
+
+Cell cell_in(const Column& column, std::string_view row) {
+  const auto value = value_in(column, row);
+  Cell cell{scenario::fact_lines(value, cell_width - 2), is_bad(row, value)};
+  if (cell.bad) cell.lines.back() += " !";
+  return cell;
+}
+
+void print_row(const std::string& label, const std::vector<Cell>& cells) {
+  const auto palette = scenario::Palette::for_stdout();
+  std::size_t height = 1;
+  for (const auto& cell : cells) height = std::max(height, cell.lines.size());
+  for (std::size_t line = 0; line < height; ++line) {
+    std::string text = scenario::padded(line == 0 ? label : "", label_width);
+    for (const auto& cell : cells) {
+      const auto content = line < cell.lines.size() ? cell.lines[line] : "";
+      const auto filled = scenario::padded(content, cell_width);
+      text += " " + (cell.bad ? palette.bad(filled) : filled);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    std::cout << text << '\n';
+  }
+}
+
+void print_differences(const Columns& columns) {
+  const auto palette = scenario::Palette::for_stdout();
+  for (const auto& [approach, report, as_documented] : columns)
+    if (!as_documented)
+      std::cout << palette.bad("NOT as documented") << ": " << approach.program << " "
+                << approach.experiment << " (expected "
+                << json::value_to<std::string>(report.at("expected")) << ")\n";
+}
+
+void print_table(const Columns& columns) {
+  std::cout << name << " " << scenario::project_version() << " · " << title << "\n\n";
+  std::vector<Cell> heads;
+  for (const auto& column : columns)
+    heads.push_back({scenario::wrap(column.approach.title, cell_width - 2)});
+  print_row("", heads);
+  std::cout << std::string(label_width + columns.size() * (cell_width + 1), '-') << '\n';
+  for (const auto& row : rows()) {
+    std::vector<Cell> cells;
+    for (const auto& column : columns) cells.push_back(cell_in(column, row.key));
+    print_row(std::string(row.meaning), cells);
+  }
+  std::cout << "\n! bad    - not measured    ms: milliseconds\n";
+  print_differences(columns);
+}
+
+// --- for README files and for programs --------------------------------------------------------
+
+std::string markdown_cell(const Column& column, std::string_view row) {
+  const auto value = value_in(column, row);
+  auto text = boost::algorithm::join(scenario::fact_lines(value, std::string::npos), ", ");
+  boost::algorithm::replace_all(text, "|", "\\|");
+  return is_bad(row, value) ? "**" + text + " !**" : text;
+}
+
+void print_markdown(const Columns& columns) {
+  std::cout << "| |";
+  for (const auto& column : columns) std::cout << " " << column.approach.title << " |";
+  std::cout << "\n|---|";
+  for (std::size_t i = 0; i < columns.size(); ++i) std::cout << "---|";
+  for (const auto& row : rows()) {
+    std::cout << "\n| " << row.meaning << " |";
+    for (const auto& column : columns) std::cout << " " << markdown_cell(column, row.key) << " |";
+  }
+  std::cout << "\n\n**!** bad, - not measured, ms: milliseconds\n";
+}
+
+json::object to_json(const Column& column) {
+  json::object object{{"approach", column.approach.title}, {"program", column.approach.program}};
+  for (const auto& member : column.report) object.insert(member);
+  object["as_documented"] = column.as_documented;
+  return object;
+}
+
+void print_json(const Columns& columns) {
+  json::array objects;
+  for (const auto& column : columns) objects.push_back(to_json(column));
+  std::cout << json::object{{"program", name},
+                            {"version", scenario::project_version()},
+                            {"boost", scenario::boost_version()},
+                            {"columns", std::move(objects)},
+                            {"as_documented", all_as_documented(columns)}}
+            << '\n';
+}
+
+// --- the command line -------------------------------------------------------------------------
+
+po::options_description options() {
+  auto all = scenario::common_options();
+  all.add_options()("markdown", "print the table in GitHub's Markdown");
+  return all;
+}
+
+void print_help() {
+  std::cout << "usage: " << name << " [options]\n"
+            << title << "\n\n"
+            << options() << "\nIt runs:\n";
+  for (const auto& approach : approaches)
+    std::cout << "  " << approach.program << " --experiment " << approach.experiment << '\n';
+  std::cout << "\nExit code: 0 all observed what they document, 1 one did not, 2 wrong use.\n";
+}
+
+int compare(const po::variables_map& given) {
+  const bool markdown = given.count("markdown") > 0;
+  const auto common = scenario::read_common(given);
+  if (markdown && common.json) throw scenario::UsageError("--markdown does not go with --json");
+  scenario::log_to_stderr(common.log_level);
+  for (const auto& approach : approaches) beside_this(approach);
+
+  Columns columns;
+  for (const auto& approach : approaches) columns.push_back(run(approach, common));
+  if (common.json)
+    print_json(columns);
+  else if (markdown)
+    print_markdown(columns);
+  else
+    print_table(columns);
+  return all_as_documented(columns) ? 0 : 1;
+}
+
+int run_command_line(int argc, const char* const argv[]) {
+  const auto given = scenario::parse_strictly(argc, argv, options());
+  if (given.count("help") > 0)
+    print_help();
+  else if (given.count("version") > 0)
+    std::cout << scenario::version_line(name) << '\n';
+  else
+    return compare(given);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+  return scenario::exit_code_of(name, [&] { return run_command_line(argc, argv); });
+}
