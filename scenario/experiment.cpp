@@ -30,6 +30,18 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds grace_for_hanging = 2s;
 constexpr std::chrono::milliseconds grace_for_others = 60s;
 
+// A recorded file of any length may be replayed: a safety net grows with it, by this many bytes a
+// second. That is a hundredth of what a replay reaches.
+constexpr std::uintmax_t slowest_bytes_per_second = 50'000;
+
+std::chrono::milliseconds time_limit_of(const Experiment& experiment, const Settings& settings) {
+  if (experiment.hangs) return settings.deadline + grace_for_hanging;
+  std::error_code unknown_size;
+  const auto size = std::filesystem::file_size(settings.events, unknown_size);
+  const std::chrono::seconds reading(unknown_size ? 0 : size / slowest_bytes_per_second);
+  return settings.deadline + grace_for_others + reading;
+}
+
 std::atomic<bool> in_child = false;
 
 // In a child, standard output carries one JSON object a line to the parent. The newline in front
@@ -204,8 +216,7 @@ ChildResult Runner::start_child(const Experiment& experiment) const {
   std::vector<std::string> arguments{"--child", "--experiment=" + experiment.name};
   std::ranges::move(to_arguments(request_.common), std::back_inserter(arguments));
   ChildOptions options;
-  options.time_limit =
-      request_.common.settings.deadline + (experiment.hangs ? grace_for_hanging : grace_for_others);
+  options.time_limit = time_limit_of(experiment, request_.common.settings);
   options.collect_stacks = true;
   options.environment = {"TMPDIR=" + folder.path().string()};
   return run_child(this_program(), arguments, options);

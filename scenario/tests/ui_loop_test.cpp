@@ -2,11 +2,11 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/thread/thread.hpp>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <stdexcept>
-#include <boost/thread/thread.hpp>
 #include <thread>
 
 namespace scenario {
