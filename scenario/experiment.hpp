@@ -31,7 +31,7 @@ struct Experiment {
   Outcome expected = Outcome::finished;
   std::string summary;  ///< one line, at most 60 characters
   std::function<Observation(const Settings&)> run;
-  /// Documented to end in the watchdog's hands: the child is given the deadline plus two seconds,
+  /// Documented to end in the watchdog's hands: the child is given the deadline plus 1.5 s,
   /// and the stacks of its threads are shown where gdb is present.
   bool hangs = false;
 };
