@@ -66,6 +66,7 @@ VARYING = [
     ("counted facts by their words", r"\b(?:runtime )?owners left\b", "owners_left"),
     ("counted facts by their words", r"\brows after logout\b", "rows_after_logout"),
     ("counted facts by their words", r"\bsamples lost\b", "samples_lost"),
+    ("counted facts by their words", r"\bconnections open\b", "connections_open"),
     ("ratios", rf"\b{NUMBER}\s?(?:×|x\b)", "<ratio>"),
 ]
 VARYING = [(re.compile(pattern), replacement) for _, pattern, replacement in VARYING]
@@ -73,7 +74,7 @@ VARYING = [(re.compile(pattern), replacement) for _, pattern, replacement in VAR
 # Facts whose numbers are measurements: what stands after such a key, up to the next key.
 MEASURED_FACT = re.compile(r".*(?:_ms|_us|_ns|_per_second|_percent|_ratio)")
 # Facts of which a run decides how many, but not whether there are any: 0 stays 0.
-COUNTED_FACTS = {"owners_left", "rows_after_logout", "samples_lost"}
+COUNTED_FACTS = {"connections_open", "owners_left", "rows_after_logout", "samples_lost"}
 
 WORD_OR_NUMBER = re.compile(
     rf"(?P<word>[A-Za-z_]\w*)(?P<assigned>[\"'`*]?\s?[=:])?"

@@ -58,6 +58,7 @@ void RuntimeCore::shorten_schedule(Deadlines deadlines) {
   tree->changed.notify_all();
 }
 
+// [climb]
 void RuntimeCore::climb() {
   const auto begun = Clock::now();
 
@@ -79,6 +80,7 @@ void RuntimeCore::climb() {
   }
   done.cancel();
 }
+// [/climb]
 
 void RuntimeCore::wait_for_tasks() {
   std::unique_lock lock(tree->mutex);
