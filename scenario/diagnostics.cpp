@@ -25,12 +25,12 @@ std::vector<std::string> lines_of(std::string_view text) {
 std::string without_template_arguments(std::string_view name) {
   std::string result;
   int depth = 0;
-  for (std::size_t i = 0; i < name.size(); ++i) {
+  for (const char c : name) {
     const bool is_name = result.empty() || result.ends_with(':') || result.ends_with("operator") ||
                          result.ends_with("operator<") || result.ends_with("operator-");
-    if (name[i] == '<' && (depth > 0 || !is_name)) ++depth;
-    if (depth == 0) result += name[i];
-    if (name[i] == '>' && depth > 0) --depth;
+    if (c == '<' && (depth > 0 || !is_name)) ++depth;
+    if (depth == 0) result += c;
+    if (c == '>' && depth > 0) --depth;
   }
   return result;
 }
@@ -40,7 +40,7 @@ std::string without_parameters(std::string_view name) {
   constexpr std::string_view anonymous = "(anonymous namespace)";
   std::string result;
   int depth = 0;
-  for (std::size_t i = 0; i < name.size(); ++i) {
+  for (const char c : name) {
     if (depth == 0 && name.substr(i).starts_with(anonymous)) {
       i += anonymous.size() + 1;  // and the "::" behind it
       continue;

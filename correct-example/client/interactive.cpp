@@ -151,21 +151,23 @@ class Conversation {
           done = true;
           progress_.cancel();
         });
+    std::string shown;
     while (!done) {
       progress_.expires_after(100ms);
       co_await progress_.async_wait(asio::as_tuple(asio::use_awaitable));
-      if (!done) show_who_is_waited_for();
+      if (!done) show_who_is_waited_for(shown);
     }
     ending_.reset();
   }
 
-  void show_who_is_waited_for() {
+  void show_who_is_waited_for(std::string& shown) {
     // The pool waits for the others: it is not the one to name.
     auto names = ending_->scope().unfinished();
     std::erase(names, "pool");
-    if (names.empty()) return;
-    say("waiting for " + std::to_string(names.size()) +
-        (names.size() == 1 ? " task: " : " tasks: ") + boost::algorithm::join(names, ", "));
+    const std::string text = "waiting for " + std::to_string(names.size()) +
+                             (names.size() == 1 ? " task: " : " tasks: ") +
+                             boost::algorithm::join(names, ", ");
+    if (!names.empty() && text != std::exchange(shown, text)) say(text);
   }
 
   void await_signal() {

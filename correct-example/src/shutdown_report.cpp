@@ -24,8 +24,8 @@ std::string_view to_string(Rung rung) noexcept {
 
 std::ostream& operator<<(std::ostream& stream, const ShutdownReport& report) {
   stream << "runtime '" << report.runtime << "', generation " << report.generation << ": reached '"
-         << to_string(report.reached) << "'; " << report.tasks_total << " tasks, "
-         << report.stragglers.size() << " stragglers, " << report.failures_total << " failures";
+         << to_string(report.reached) << "'\n  tasks " << report.tasks_total << ", stragglers "
+         << report.stragglers.size() << ", failures " << report.failures_total;
   for (const auto& straggler : report.stragglers) {
     stream << "\n  straggler '" << straggler.name << "' needed '" << to_string(straggler.needed)
            << '\'' << (straggler.destroyed ? ", frame destroyed" : "");

@@ -11,10 +11,11 @@ target_compile_options(project_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Woverloaded-virtual)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False alarms of GCC 12: a coroutine's frame, whose new and delete it inlines unevenly; under
-  # ThreadSanitizer, Asio's fences, and the constructor of Boost.Thread's exceptions.
+  # ThreadSanitizer, Asio's fences, and the string in the constructor of Boost.Thread's exceptions.
   target_compile_options(project_warnings INTERFACE -Wno-mismatched-new-delete)
   if(RUNTIME_SHARING_SANITIZER STREQUAL "thread")
-    target_compile_options(project_warnings INTERFACE -Wno-tsan -Wno-array-bounds)
+    target_compile_options(project_warnings INTERFACE
+      -Wno-tsan -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
   endif()
 endif()
 
