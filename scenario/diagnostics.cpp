@@ -40,7 +40,7 @@ std::string without_parameters(std::string_view name) {
   constexpr std::string_view anonymous = "(anonymous namespace)";
   std::string result;
   int depth = 0;
-  for (const char c : name) {
+  for (std::size_t i = 0; i < name.size(); ++i) {
     if (depth == 0 && name.substr(i).starts_with(anonymous)) {
       i += anonymous.size() + 1;  // and the "::" behind it
       continue;

@@ -92,6 +92,7 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
       return handle_event(session, std::move(event), std::move(connection));
     };
     if (!session->components.try_spawn("event", std::move(handle))) {
+      // NOLINTNEXTLINE(bugprone-use-after-move): try_spawn moves only from what it accepts.
       co_await handle();  // ^ the door closed a moment ago: what was accepted is finished here
     }
   }

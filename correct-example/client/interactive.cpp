@@ -80,7 +80,7 @@ class Conversation {
       if (!line.empty()) co_await obey(line);
     }
     co_await log_out();
-    std::cout << "bye" << std::endl;
+    say("bye");
   }
 
   asio::awaitable<void> obey(const std::string& line) {
@@ -192,7 +192,7 @@ class Conversation {
     std::cout << (client_.session() ? client_.session()->user : "nobody") << "> " << std::flush;
   }
 
-  void say(const std::string& text) { std::cout << text << std::endl; }
+  void say(const std::string& text) { std::cout << text << '\n' << std::flush; }
 
   Surroundings surroundings_;
   Client client_;
