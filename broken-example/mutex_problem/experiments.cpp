@@ -187,6 +187,8 @@ asio::awaitable<Observation> logout_blocked(Surroundings& surroundings, Client& 
 
   SessionFacts facts = probe.facts();
   facts.logout_returned = in_time;
+  // Whether the receiver's connection came back before the stop is a race that nobody engineered.
+  facts.connections_open.reset();
   facts.relogin = facts.runtime_threads_left == 0 ? "clean" : "the first runtime still runs";
   facts.runtimes_at_once = facts.runtime_threads_left == 0 ? 1 : 2;
   if (!in_time) facts.stragglers = {"event receiver (held the guard)"};
