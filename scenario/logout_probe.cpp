@@ -35,7 +35,9 @@ std::int64_t LogoutProbe::rows_after_logout() const {
 SessionFacts LogoutProbe::facts() const {
   SessionFacts facts = at_logout_;
   facts.rows_after_logout = rows_after_logout();
-  facts.samples_lost = activity_->samples_taken - surroundings_.store.samples_of(user_);
+  // The store first: a worker that is still at work may take a sample in between, not lose one.
+  const std::int64_t stored = surroundings_.store.samples_of(user_);
+  facts.samples_lost = activity_->samples_taken - stored;
   return facts;
 }
 

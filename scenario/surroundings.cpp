@@ -22,6 +22,11 @@ std::filesystem::path make_temporary_folder() {
   return name;
 }
 
+bool is_empty_file(const std::filesystem::path& file) {
+  std::error_code unknown;  // a device such as /dev/null has no size, and nothing in it
+  return std::filesystem::file_size(file, unknown) == 0 || unknown;
+}
+
 }  // namespace
 
 TemporaryFolder::TemporaryFolder() : path_(make_temporary_folder()) {}
@@ -35,7 +40,8 @@ TemporaryFolder::~TemporaryFolder() {
 Surroundings::Surroundings(const Settings& chosen, Homeserver::AfterReplay after_replay)
     : settings(chosen),
       homeserver({.events = settings.events, .after_replay = after_replay, .trickle = false}),
-      store(folder.path() / "messages.sqlite") {}
+      store(folder.path() / "messages.sqlite"),
+      nothing_to_send_(is_empty_file(settings.events)) {}
 
 UiLoop::Clock::time_point Surroundings::next_sample_time(const Activity& activity) const {
   if (activity.samples_taken >= samples_per_session) return UiLoop::Clock::time_point::max();
@@ -43,7 +49,8 @@ UiLoop::Clock::time_point Surroundings::next_sample_time(const Activity& activit
 }
 
 bool Surroundings::at_rest(const Activity& activity) const {
-  return activity.waiting_for_server && activity.events_received > 0 &&
+  const bool something_was_sent = activity.events_received > 0;
+  return activity.waiting_for_server && (something_was_sent || nothing_to_send_) &&
          activity.events_handled == activity.events_received &&
          activity.samples_taken == samples_per_session &&
          activity.samples_stored == samples_per_session - samples_per_session % batch_size;

@@ -71,6 +71,9 @@ struct Surroundings {
   /// is what a bad logout loses. Experiments that watch a worker go on set it to endless.
   std::int64_t samples_per_session = 20;
   static constexpr std::int64_t endless = std::numeric_limits<std::int64_t>::max();
+
+ private:
+  const bool nothing_to_send_;  // the recorded file is empty
 };
 
 /// Samples in a batch that is flushed to the store.

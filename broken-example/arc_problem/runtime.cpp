@@ -57,4 +57,8 @@ void Runtime::detach() {
   for (auto& thread : threads_) thread.detach();
 }
 
+std::ptrdiff_t Runtime::threads_to_join() const {
+  return std::ranges::count_if(threads_, &boost::thread::joinable);
+}
+
 }  // namespace arc_problem

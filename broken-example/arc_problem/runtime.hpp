@@ -7,6 +7,7 @@
 #include <boost/thread/thread.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ class Runtime {
   void stop();     ///< stops the context and joins the threads
   void restart();  ///< lets the same context run again
   void detach();   ///< lets the threads run on by themselves
+
+  /// Threads that somebody could still wait for. Not while one of the three above runs.
+  std::ptrdiff_t threads_to_join() const;
 
  private:
   void start_threads();
