@@ -29,7 +29,8 @@ class UiLoop {
   boost::asio::awaitable<void> until(std::function<bool()> condition);
 
   /// By how much the longest gap between two beats exceeded the period, in milliseconds,
-  /// since the start or since forget_freezes().
+  /// since the start or since forget_freezes(). Time in which the thread was ready and the system
+  /// ran others does not count (on Linux, where that is known): the window was not blocked by us.
   double longest_freeze_ms() const;
   void forget_freezes();
 
