@@ -1,11 +1,15 @@
 #include "scenario/surroundings.hpp"
 
+#include "scenario/event.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
+#include <fstream>
 #include <stdlib.h>
 #include <string>
 #include <system_error>
+#include <vector>
 
 namespace scenario {
 
@@ -22,9 +26,18 @@ std::filesystem::path make_temporary_folder() {
   return name;
 }
 
-bool is_empty_file(const std::filesystem::path& file) {
-  std::error_code unknown;  // a device such as /dev/null has no size, and nothing in it
-  return std::filesystem::file_size(file, unknown) == 0 || unknown;
+/// Reads no further than to the first line that is an event.
+bool holds_an_event(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::vector<char> bytes(max_line_bytes);
+  EventReader reader;
+  while (!reader.finished()) {
+    stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    reader.feed({bytes.data(), static_cast<std::size_t>(stream.gcount())});
+    if (!stream) reader.finish();
+    if (reader.next()) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -41,7 +54,7 @@ Surroundings::Surroundings(const Settings& chosen, Homeserver::AfterReplay after
     : settings(chosen),
       homeserver({.events = settings.events, .after_replay = after_replay, .trickle = false}),
       store(folder.path() / "messages.sqlite"),
-      nothing_to_send_(is_empty_file(settings.events)) {}
+      events_to_come_(holds_an_event(settings.events)) {}
 
 UiLoop::Clock::time_point Surroundings::next_sample_time(const Activity& activity) const {
   if (activity.samples_taken >= samples_per_session) return UiLoop::Clock::time_point::max();
@@ -49,8 +62,8 @@ UiLoop::Clock::time_point Surroundings::next_sample_time(const Activity& activit
 }
 
 bool Surroundings::at_rest(const Activity& activity) const {
-  const bool something_was_sent = activity.events_received > 0;
-  return activity.waiting_for_server && (something_was_sent || nothing_to_send_) &&
+  const bool events_have_come = activity.events_received > 0;
+  return activity.waiting_for_server && (events_have_come || !events_to_come_) &&
          activity.events_handled == activity.events_received &&
          activity.samples_taken == samples_per_session &&
          activity.samples_stored == samples_per_session - samples_per_session % batch_size;

@@ -73,7 +73,7 @@ struct Surroundings {
   static constexpr std::int64_t endless = std::numeric_limits<std::int64_t>::max();
 
  private:
-  const bool nothing_to_send_;  // the recorded file is empty
+  const bool events_to_come_;  // the recorded file holds one at least
 };
 
 /// Samples in a batch that is flushed to the store.

@@ -43,6 +43,15 @@ bool holds_the_guard(const scenario::Activity& activity) {
          activity.events_handled == activity.events_received;
 }
 
+/// Waits until the receiver of that sign-in holds the guard. The server has something to say to it,
+/// whatever the recorded file holds.
+asio::awaitable<void> until_the_guard_is_held(Surroundings& surroundings,
+                                              const scenario::Activity& activity, int sign_in) {
+  co_await surroundings.ui.until([&] { return surroundings.homeserver.sign_ins() == sign_in; });
+  surroundings.homeserver.push(one_line);
+  co_await surroundings.ui.until([&] { return holds_the_guard(activity); });
+}
+
 /// Keeps the given thread of the runtime in a handler until it is released.
 class Occupation {
  public:
@@ -78,7 +87,7 @@ asio::awaitable<Observation> wrong_thread(Surroundings& surroundings, Client& cl
   client.login("alice", std::max(2, surroundings.settings.workers));
   const auto activity = client.session()->activity;
   auto& mutex = client.shared().mutex;
-  co_await surroundings.ui.until([&] { return holds_the_guard(*activity); });
+  co_await until_the_guard_is_held(surroundings, *activity, 1);
   const auto executor = client.shared().runtime->get_executor();
   const int unlocks_before = mutex.unlocks_on_another_thread();
 
@@ -169,10 +178,9 @@ asio::awaitable<Observation> logout_blocked(Surroundings& surroundings, Client& 
   const auto activity = client.session()->activity;
   LogoutProbe probe(surroundings, "alice", activity,
                     [&]() -> long { return client.shared().runtime ? 1 : 0; });
-  co_await surroundings.ui.until([&] {
-    return holds_the_guard(*activity) &&
-           activity->samples_taken == surroundings.samples_per_session;
-  });
+  co_await until_the_guard_is_held(surroundings, *activity, 1);
+  co_await surroundings.ui.until(
+      [&] { return activity->samples_taken == surroundings.samples_per_session; });
 
   bool in_time = true;
   {
@@ -183,7 +191,7 @@ asio::awaitable<Observation> logout_blocked(Surroundings& surroundings, Client& 
   }
   client.login("bob", threads);
   const auto second = client.session()->activity;
-  co_await surroundings.ui.until([&] { return holds_the_guard(*second); });
+  co_await until_the_guard_is_held(surroundings, *second, 2);
 
   SessionFacts facts = probe.facts();
   facts.logout_returned = in_time;
@@ -313,6 +321,7 @@ asio::awaitable<Observation> fix_recursive_mutex(Surroundings& surroundings, Cli
 
   asio::post(executor, [&shared] { take_the_runtime(shared); });
   co_await surroundings.ui.until([&] { return shared.was_taken.load(); });
+  surroundings.homeserver.push(one_line);
   surroundings.homeserver.speak();
   co_await surroundings.ui.until([&] { return shared.ended.load(); });
 
