@@ -18,3 +18,21 @@ function(add_unit_tests target)
     DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()
+
+# add_compile_test(<name> SOURCE file LIBRARY target [DEFINE macro MUST_SAY regex]): compiles one
+# file as a user of the library does, and writes nothing. Without MUST_SAY it must compile; with it,
+# it must not, by a static_assert whose text matches.
+function(add_compile_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SOURCE;LIBRARY;DEFINE;MUST_SAY" "")
+  set(folders $<TARGET_PROPERTY:${arg_LIBRARY},INTERFACE_INCLUDE_DIRECTORIES>)
+  add_test(NAME ${name}
+    COMMAND ${CMAKE_CXX_COMPILER} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION} -fsyntax-only
+            "$<$<BOOL:${folders}>:-I$<JOIN:${folders},;-I>>" -DBOOST_ASIO_SEPARATE_COMPILATION
+            $<$<BOOL:${arg_DEFINE}>:-D${arg_DEFINE}> ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE}
+    COMMAND_EXPAND_LISTS)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 60)
+  if(arg_MUST_SAY)
+    set_tests_properties(${name} PROPERTIES
+      PASS_REGULAR_EXPRESSION "error: static assertion failed[^\n]*: ${arg_MUST_SAY}")
+  endif()
+endfunction()
