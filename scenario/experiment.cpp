@@ -251,6 +251,8 @@ po::options_description options_of(const Program& program) {
        "run this one only; may be given several times")  //
       ("in-process",
        "run in this process, for a debugger, instead of each in a child under a watchdog");
+  for (const auto& flag : program.flags)
+    options.add_options()(flag.c_str(), ("short for --experiment " + flag).c_str());
   if (program.interactive) options.add_options()("interactive", "take commands from a terminal");
   return options;
 }
@@ -272,17 +274,23 @@ Experiment find_experiment(const Program& program, const std::string& name) {
 }
 
 std::vector<Experiment> chosen_experiments(const Program& program, const po::variables_map& given) {
-  if (given.count("experiment") == 0) return program.experiments;
   std::vector<Experiment> chosen;
-  for (const auto& name : given["experiment"].as<std::vector<std::string>>())
-    chosen.push_back(find_experiment(program, name));
-  return chosen;
+  if (given.count("experiment") > 0)
+    for (const auto& name : given["experiment"].as<std::vector<std::string>>())
+      chosen.push_back(find_experiment(program, name));
+  for (const auto& flag : program.flags)
+    if (given.count(flag) > 0) chosen.push_back(find_experiment(program, flag));
+  return chosen.empty() ? program.experiments : chosen;
 }
 
-void refuse_what_contradicts(const Request& request, const po::variables_map& given) {
-  if (request.interactive)
-    for (const std::string other : {"experiment", "json", "in-process"})
+void refuse_what_contradicts(const Program& program, const Request& request,
+                             const po::variables_map& given) {
+  if (request.interactive) {
+    std::vector<std::string> others{"experiment", "json", "in-process"};
+    std::ranges::copy(program.flags, std::back_inserter(others));
+    for (const auto& other : others)
       if (given.count(other) > 0) throw UsageError("--interactive does not go with --" + other);
+  }
   const auto hanging = std::ranges::find_if(request.experiments, &Experiment::hangs);
   if (request.in_process && hanging != request.experiments.end())
     throw UsageError("experiment '" + hanging->name +
@@ -294,7 +302,7 @@ Request read_request(const Program& program, const po::variables_map& given) {
   request.experiments = chosen_experiments(program, given);
   request.in_process = given.count("in-process") > 0;
   request.interactive = given.count("interactive") > 0;
-  refuse_what_contradicts(request, given);
+  refuse_what_contradicts(program, request, given);
   request.common = read_common(given);
   return request;
 }

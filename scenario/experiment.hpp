@@ -44,6 +44,8 @@ struct Program {
   /// What its experiments leave behind (threads, frames) must not disturb the end of the process:
   /// end it with std::_Exit. True on the broken side only.
   bool leaves_threads = false;
+  /// Experiments with a flag of their own: --NAME is short for --experiment NAME.
+  std::vector<std::string> flags = {};
   /// Present: the program has --interactive.
   std::function<int(const Settings&)> interactive = {};
 };

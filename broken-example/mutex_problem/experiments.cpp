@@ -13,6 +13,7 @@
 #include <boost/thread/lock_guard.hpp>
 #include <boost/thread/recursive_mutex.hpp>
 
+#include "checker.hpp"
 #include "client.hpp"
 #include "error_checking_mutex.hpp"
 #include "lock_each_time.hpp"
@@ -332,6 +333,10 @@ asio::awaitable<Observation> fix_recursive_mutex(Surroundings& surroundings, Cli
                         std::move(facts)};
 }
 
+asio::awaitable<Observation> checker(Surroundings& surroundings, Client&) {
+  return find_the_guard(surroundings);
+}
+
 using Body = asio::awaitable<Observation> (*)(Surroundings&, Client&);
 
 /// Runs one experiment on the UI loop, as a window's event handler would.
@@ -369,6 +374,8 @@ std::vector<Experiment> experiments() {
               lock_each_time),
       session("fix-recursive-mutex", Outcome::undefined, "wrong fix: a recursive mutex",
               fix_recursive_mutex),
+      session("checker", Outcome::undefined, "a checker names the guard at the suspension",
+              checker),
   };
 }
 

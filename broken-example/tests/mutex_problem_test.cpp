@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <string>
+
 namespace {
 
 using scenario::fact;
@@ -10,6 +13,16 @@ using scenario::number;
 using scenario::outcome;
 using scenario::run_experiment;
 using testing::HasSubstr;
+
+/// Counted from 1; 0 if the guard is not there.
+int line_of_the_checked_guard() {
+  std::ifstream source(TEST_SOURCE_DIR "/broken-example/mutex_problem/checker.cpp");
+  int number = 1;
+  for (std::string line; std::getline(source, line); ++number) {
+    if (line.find("checked::Lock guard(mutex)") != std::string::npos) return number;
+  }
+  return 0;
+}
 
 TEST(MutexProblem, AGuardTakenBeforeASuspensionIsReleasedByAnotherThread) {
   const auto report = run_experiment("mutex_problem", "wrong-thread");
@@ -70,6 +83,21 @@ TEST(MutexProblem, ARecursiveMutexLetsTheOtherTaskInOnTheSameThread) {
   EXPECT_EQ(outcome(report), "undefined");
   EXPECT_EQ(fact(report, "runtime_gone_under_the_guard"), true);
   EXPECT_EQ(number(report, "tasks_inside_at_once"), 2);
+}
+
+TEST(MutexProblem, TheCheckerNamesTheGuardAtTheSuspensionWithoutADeadlock) {
+  const auto child = scenario::run_child(TEST_BINARY_DIR "/mutex_problem", {"--checker", "--json"});
+
+  ASSERT_EQ(child.exit_code, 0) << child.err;
+  const auto printed = boost::json::parse(child.out);
+  ASSERT_EQ(printed.at("experiments").as_array().size(), 1u);
+  const auto& report = printed.at("experiments").at(0).as_object();
+  EXPECT_EQ(outcome(report), "undefined");
+  EXPECT_EQ(fact(report, "lock"), "runtime");
+  EXPECT_EQ(fact(report, "task"), "event receiver");
+  EXPECT_EQ(fact(report, "still_suspended"), true);
+  EXPECT_EQ(boost::json::value_to<std::string>(fact(report, "taken_at")),
+            "checker.cpp:" + std::to_string(line_of_the_checked_guard()));
 }
 
 }  // namespace

@@ -95,6 +95,18 @@ TEST_F(RunProgram, ReportsAnExperimentThatEndsAsDocumented) {
   EXPECT_EQ(said.at("experiments").at(0).at("facts").at("workers"), 7);
 }
 
+TEST_F(RunProgram, RunsAnExperimentByItsOwnFlag) {
+  const auto result = run({"--chatty", "--experiment=finishing", "--json"});
+  const auto help = run({"--help"});
+
+  const auto said = json::parse(result.out).as_object();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(said.at("experiments").at(0).at("name"), "finishing");
+  EXPECT_EQ(said.at("experiments").at(1).at("name"), "chatty");
+  EXPECT_THAT(help.out, HasSubstr("--chatty"));
+  EXPECT_THAT(help.out, HasSubstr("short for --experiment chatty"));
+}
+
 TEST_F(RunProgram, ReportsAnExperimentThatDiffersFromWhatItDocuments) {
   const auto result = run({"--experiment=differing", "--json"});
 

@@ -92,6 +92,7 @@ scenario::Program sample_program() {
            {"differing", Outcome::finished, "leaks, but says it finishes", leak_unexpectedly},
            {"exiting", Outcome::finished, "ends without an outcome", exit_early},
            {"racing", Outcome::finished, "has a race", finish_with_a_sanitizer_report}},
+      .flags = {"chatty"},
       .interactive = greet,
   };
 }
