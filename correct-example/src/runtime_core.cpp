@@ -10,14 +10,42 @@ thread_local const RuntimeCore* core_of_this_thread = nullptr;
 
 }  // namespace
 
+/// The tasks' way into the context of the runtime: through the gate, and without an allocation.
+class RuntimeCore::Tree final : public ScopeTree {
+ public:
+  explicit Tree(Context& context) : ScopeTree(context), executor_(context.get_executor()) {}
+
+  void listen() { close_with(context()); }
+
+ private:
+  void submit(TaskRunner runner, CoroutineTask& task) override {
+    execute(std::move(runner), task.turn_memory.allocator());
+  }
+  void submit(Waking waking) override { execute(std::move(waking), waking_.allocator()); }
+
+  template <typename Function, typename Allocator>
+  void execute(Function&& function, Allocator allocator) {
+    const ContextGate::Entry entry(gate);
+    if (!entry) return;
+    asio::require(executor_, asio::execution::blocking.never, asio::execution::allocator(allocator))
+        .execute(std::forward<Function>(function));
+  }
+
+  const asio::io_context::executor_type executor_;
+  EmbeddedMemory<96> waking_;
+};
+
 RuntimeCore::RuntimeCore(Runtime::Options chosen)
     : options(std::move(chosen)),
       context(options.threads),
+      tree(std::make_shared<Tree>(context)),
       root_state(std::make_shared<ScopeState>(
-          "runtime '" + options.name + "', generation " + std::to_string(options.generation),
-          executor(), token, tree, nullptr, Errc::runtime_shut_down)),
+          "runtime '" + options.name + "', generation " + std::to_string(options.generation), token,
+          tree, nullptr, Errc::runtime_shut_down)),
       root(root_state),
-      keep_running_(asio::make_work_guard(context)) {}
+      keep_running_(asio::make_work_guard(context)) {
+  static_cast<Tree&>(*tree).listen();
+}
 
 void RuntimeCore::start_threads() {
   try {
@@ -81,10 +109,10 @@ void RuntimeCore::BlockingTask::interrupt() {
 
 void RuntimeCore::start_blocking(std::string task_name, std::function<void()> call) {
   join_those_who_left();
-  const auto task = std::make_shared<BlockingTask>(std::move(task_name), root_state);
+  const boost::intrusive_ptr task(new BlockingTask(std::move(task_name), root_state));
   if (!root_state->admit(*task)) root_state->refuse(task->name);
   TaskGuard guard(task);
-  std::list<std::shared_ptr<BlockingTask>> entry{task};
+  std::list<boost::intrusive_ptr<BlockingTask>> entry{task};
   {
     const std::lock_guard lock(tree->mutex);
     blocking_.splice(blocking_.end(), entry);
@@ -116,11 +144,13 @@ void RuntimeCore::run_blocking(BlockingTask& task, TaskGuard guard,
   if (options.on_thread_start) options.on_thread_start();
   {
     TaskGuard counted_last = std::move(guard);
-    const std::function<void()> own_call = std::move(call);
-    ++task.running;
-    own_call();
-    --task.running;
-    counted_last.finished();
+    {
+      const std::function<void()> own_call = std::move(call);
+      task.running = true;
+      own_call();
+      task.running = false;
+    }
+    counted_last.ended({});
   }
   if (options.on_thread_stop) options.on_thread_stop();
   core_of_this_thread = nullptr;
@@ -130,7 +160,7 @@ void RuntimeCore::run_blocking(BlockingTask& task, TaskGuard guard,
 }
 
 void RuntimeCore::join_those_who_left() {
-  std::list<std::shared_ptr<BlockingTask>> left;
+  std::list<boost::intrusive_ptr<BlockingTask>> left;
   {
     const std::lock_guard lock(tree->mutex);
     for (auto it = blocking_.begin(); it != blocking_.end();) {

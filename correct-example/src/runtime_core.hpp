@@ -39,7 +39,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
 
  private:
   using Clock = std::chrono::steady_clock;
-  using Records = std::vector<std::shared_ptr<TaskRecord>>;
+  using Records = std::vector<boost::intrusive_ptr<TaskRecord>>;
 
   /// shutdown() of an execution context destroys what is suspended in it and leaves the memory
   /// valid for those who still hold I/O objects. The destructor does the rest, much later.
@@ -48,6 +48,8 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
     using io_context::io_context;
     void destroy_suspended() { shutdown(); }
   };
+
+  class Tree;
 
   struct OwnedThread {
     boost::thread thread;
@@ -91,8 +93,8 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   void wait_until(std::unique_lock<std::mutex>& lock, Limit limit, Condition condition);
 
  public:
-  const std::shared_ptr<ScopeTree> tree = std::make_shared<ScopeTree>();
   Context context;
+  const std::shared_ptr<ScopeTree> tree;
   const std::shared_ptr<ScopeState> root_state;
   TaskScope root;
 
@@ -104,7 +106,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   Schedule schedule_{};
   std::list<OwnedThread> workers_;
   int workers_in_context_ = 0;
-  std::list<std::shared_ptr<BlockingTask>> blocking_;
+  std::list<boost::intrusive_ptr<BlockingTask>> blocking_;
   boost::thread ladder_;
   ShutdownReport report_;
 };

@@ -162,11 +162,12 @@ ShutdownReport RuntimeCore::write_report(const Records& interrupted, const Recor
   report.threads_abandoned = abandoned;
   root_state->add_to(report);
   if (abandoned > 0) report.reached = Rung::abandon;
-  const std::unordered_set<std::shared_ptr<TaskRecord>> stopped(unstoppable.begin(),
-                                                                unstoppable.end());
+  std::unordered_set<const TaskRecord*> stopped;
+  for (const auto& task : unstoppable) stopped.insert(task.get());
+
   for (const auto& task : interrupted) {
     Rung needed = Rung::interrupt;
-    if (stopped.contains(task)) needed = task->running > 0 ? Rung::abandon : Rung::stop;
+    if (stopped.contains(task.get())) needed = task->running ? Rung::abandon : Rung::stop;
     report.reached = std::max(report.reached, needed);
     report.stragglers.push_back({task->name, needed, task->destroyed});
   }

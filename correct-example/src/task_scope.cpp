@@ -3,6 +3,8 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <new>
+
 namespace runtime_sharing {
 namespace detail {
 namespace {
@@ -27,35 +29,180 @@ bool is_cancellation(const std::exception_ptr& error) {
   }
 }
 
+/// The tree of a scope on somebody else's executor.
+class ExecutorTree final : public ScopeTree {
+ public:
+  explicit ExecutorTree(const asio::any_io_executor& executor)
+      : ScopeTree(asio::query(executor, asio::execution::context)),
+        executor_(asio::require(executor, asio::execution::blocking.never)) {}
+
+  void listen() { close_with(context()); }
+
+  void close() noexcept override {
+    ScopeTree::close();
+    // A strand's executor must not outlive the strand's context.
+    asio::any_io_executor executor;
+    asio::any_io_executor work;
+    const std::lock_guard lock(mutex);
+    executor.swap(executor_);
+    work.swap(work_);
+  }
+
+ private:
+  void submit(TaskRunner runner, CoroutineTask&) override { execute(std::move(runner)); }
+  void submit(Waking waking) override { execute(std::move(waking)); }
+  template <typename Function>
+  void execute(Function&& function) {
+    if (executor_) executor_.execute(std::forward<Function>(function));
+  }
+
+  // A task that is not suspended in an operation keeps its context running, too.
+  void work_began() override {
+    work_ = asio::prefer(executor_, asio::execution::outstanding_work.tracked);
+  }
+  void work_ended() noexcept override {
+    asio::any_io_executor work;
+    const std::lock_guard lock(mutex);
+    if (alive == 0) work.swap(work_);
+  }
+
+  asio::any_io_executor executor_;
+  asio::any_io_executor work_;  // guarded by mutex
+};
+
 }  // namespace
 
-TaskRecord::TaskRecord(std::string task_name, std::shared_ptr<ScopeState> owner)
-    : name(std::move(task_name)), scope(std::move(owner)) {}
+CoroutineTask* task_of(const asio::any_io_executor& executor) noexcept {
+  const auto* const found = executor.target<TaskExecutor>();
+  return found != nullptr ? found->task() : nullptr;
+}
+
+void intrusive_ptr_add_ref(const CoroutineTask* task) noexcept {
+  intrusive_ptr_add_ref(static_cast<const TaskRecord*>(task));
+}
+
+void intrusive_ptr_release(const CoroutineTask* task) noexcept {
+  intrusive_ptr_release(static_cast<const TaskRecord*>(task));
+}
+
+bool runs_here(const CoroutineTask& task) noexcept {
+  return task.runs_here();
+}
+
+void push_to(CoroutineTask& task, QueuedOperation& operation) {
+  task.push(operation);
+}
+
+WaiterGroup& waiters_of(const CoroutineTask& task) noexcept {
+  return *task.scope->tree;
+}
 
 void CoroutineTask::interrupt() {
-  asio::post(strand, [self = std::static_pointer_cast<CoroutineTask>(shared_from_this())] {
+  post([self = boost::intrusive_ptr(this)] {
     self->interrupted = true;
     self->signal.emit(asio::cancellation_type::terminal);
   });
 }
 
+void CoroutineTask::submit() {
+  scope->tree->submit(TaskRunner(this), *this);
+}
+
+void CoroutineTask::run_steps() {
+  /// Marks the task as running while a thread is inside its code. That is how a shutdown knows whom
+  /// a thread that does not return belongs to.
+  struct Turn {
+    explicit Turn(CoroutineTask& its_task)
+        : task(its_task), before(std::exchange(task_of_this_thread, &its_task)) {
+      task.running = true;
+    }
+    ~Turn() {
+      task.running = false;
+      task_of_this_thread = before;
+    }
+    CoroutineTask& task;
+    const CoroutineTask* const before;
+  };
+
+  bool more = true;
+  const auto go_on_later = [&] {
+    if (more) submit();
+  };
+  try {
+    const Turn turn(*this);
+    more = queue_.run();
+  } catch (...) {
+    go_on_later();
+    throw;
+  }
+  go_on_later();
+}
+
 TaskGuard::~TaskGuard() {
   if (!record_) return;
-  record_->destroyed = !ended_;
-  record_->scope->leave(*record_, error_);
+  record_->destroyed = true;
+  ended({});
 }
 
-void TaskGuard::failed(std::exception_ptr error) noexcept {
-  ended_ = true;
-  const bool told = record_->scope->token.is_cancelled() || record_->interrupted;
-  if (!(told && is_cancellation(error))) error_ = std::move(error);
+void TaskGuard::ended(const std::exception_ptr& error) noexcept {
+  const auto record = std::exchange(record_, nullptr);
+  record->destroy_callable();
+  record->scope->leave(*record, error);
 }
 
-ScopeState::ScopeState(std::string scope_name, asio::any_io_executor scope_executor,
-                       CancellationToken scope_token, std::shared_ptr<ScopeTree> scope_tree,
-                       std::shared_ptr<ScopeState> parent, Errc refusal)
+std::shared_ptr<ScopeTree> ScopeTree::on(const asio::any_io_executor& executor) {
+  auto tree = std::make_shared<ExecutorTree>(executor);
+  tree->listen();
+  return tree;
+}
+
+void ScopeTree::start_waking() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (waking_is_submitted_ || woken_.empty()) return;
+    waking_is_submitted_ = true;
+  }
+  submit_waking();
+}
+
+void ScopeTree::submit_waking() {
+  try {
+    submit(Waking(shared_from_this()));
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    waking_is_submitted_ = false;
+    throw;
+  }
+}
+
+/// Each task is resumed here and now, without a post of its own. There is always a next batch
+/// under way before a task gets the thread: if it does not give it back, the others do not wait.
+void ScopeTree::wake_batch() {
+  constexpr int batch = 64;  // then others who use the context have their turn
+  std::unique_lock lock(mutex_);
+  waking_is_submitted_ = false;
+  for (int i = 0; !woken_.empty() && (i < batch || !waking_is_submitted_); ++i) {
+    CancellationWaiter& waiter = woken_.front();
+    woken_.pop_front();
+    const bool more = !woken_.empty() && !std::exchange(waking_is_submitted_, true);
+    lock.unlock();
+    if (more) {
+      try {
+        submit_waking();
+      } catch (const std::bad_alloc&) {
+        // Then this batch goes on.
+      }
+    }
+    const boost::intrusive_ptr task(waiter.task());
+    task->run_or_push(waiter);
+    lock.lock();
+  }
+}
+
+ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
+                       std::shared_ptr<ScopeTree> scope_tree, std::shared_ptr<ScopeState> parent,
+                       Errc refusal)
     : name(std::move(scope_name)),
-      executor(std::move(scope_executor)),
       token(std::move(scope_token)),
       tree(std::move(scope_tree)),
       depth(parent ? parent->depth + 1 : 0),
@@ -77,8 +224,10 @@ ScopeState::~ScopeState() {
 bool ScopeState::admit(TaskRecord& record) {
   const std::lock_guard lock(tree->mutex);
   if (closed_) return false;
-  tasks_.push_back(record);
+  if (tree->alive == 0) tree->work_began();
+  ++tree->alive;
   ++tree->alive_at_depth[depth];
+  tasks_.push_back(record);
   for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
     ++scope->alive_;
     ++scope->tasks_total_;
@@ -90,27 +239,37 @@ void ScopeState::refuse(const std::string& task_name) const {
   throw boost::system::system_error(refusal_, "task '" + task_name + "' refused by " + name);
 }
 
-void ScopeState::leave(TaskRecord& record, std::exception_ptr error) noexcept {
+void ScopeState::leave(TaskRecord& record, const std::exception_ptr& error) noexcept {
   // User code, what() and all, runs before the lock.
   std::optional<Failure> failure;
-  if (error) failure = Failure{record.name, what_of(error)};
+  const bool told = token.is_cancelled() || record.interrupted;
+  if (error && !(told && is_cancellation(error))) failure = Failure{record.name, what_of(error)};
   bool drained_one = false;
+  bool was_last = false;
   {
     const std::lock_guard lock(tree->mutex);
     tasks_.erase(tasks_.iterator_to(record));
+    was_last = --tree->alive == 0;
     --tree->alive_at_depth[depth];
     for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
       --scope->alive_;
       drained_one = drained_one || scope->is_drained();
-      if (!failure) continue;
-      ++scope->failures_total_;
-      if (scope->failures_.size() < ShutdownReport::max_failures) {
-        scope->failures_.push_back(*failure);
-      }
+      if (failure) scope->add_failure(*failure);
     }
     tree->changed.notify_all();
   }
+  if (was_last) tree->work_ended();
   if (drained_one) announce_drained();
+}
+
+void ScopeState::add_failure(const Failure& failure) {
+  ++failures_total_;
+  if (failures_.size() < ShutdownReport::max_failures) failures_.push_back(failure);
+}
+
+void ScopeState::forget() noexcept {
+  const std::lock_guard lock(tree->mutex);
+  for (ScopeState* scope = this; scope; scope = scope->parent_.get()) --scope->tasks_total_;
 }
 
 void ScopeState::announce_drained() noexcept {
@@ -169,12 +328,12 @@ std::size_t ScopeState::alive() const {
   return alive_;
 }
 
-std::vector<std::shared_ptr<TaskRecord>> ScopeState::unfinished() const {
-  std::vector<std::shared_ptr<TaskRecord>> records;
+std::vector<boost::intrusive_ptr<TaskRecord>> ScopeState::unfinished() const {
+  std::vector<boost::intrusive_ptr<TaskRecord>> records;
   const std::lock_guard lock(tree->mutex);
   for_each_scope(*this, [&](const ScopeState& scope) {
     for (const TaskRecord& record : scope.tasks_) {
-      records.push_back(std::const_pointer_cast<TaskRecord>(record.shared_from_this()));
+      records.emplace_back(const_cast<TaskRecord*>(&record));
     }
   });
   return records;
@@ -198,16 +357,16 @@ TaskScope::TaskScope(std::shared_ptr<detail::ScopeState> state) noexcept
     : state_(std::move(state)) {}
 
 // A scope is called by what a refused caller reads in the error.
-TaskScope::TaskScope(std::string name, boost::asio::any_io_executor executor,
+TaskScope::TaskScope(const std::string& name, const boost::asio::any_io_executor& executor,
                      const CancellationToken& parent_token)
-    : TaskScope(std::make_shared<detail::ScopeState>(
-          "scope '" + name + "'", std::move(executor), parent_token.child_token(),
-          std::make_shared<detail::ScopeTree>(), nullptr)) {}
+    : TaskScope(std::make_shared<detail::ScopeState>("scope '" + name + "'",
+                                                     parent_token.child_token(),
+                                                     detail::ScopeTree::on(executor), nullptr)) {}
 
-TaskScope::TaskScope(std::string name, TaskScope& parent)
-    : TaskScope(std::make_shared<detail::ScopeState>(
-          "scope '" + name + "'", parent.state_->executor, parent.token().child_token(),
-          parent.state_->tree, parent.state_)) {}
+TaskScope::TaskScope(const std::string& name, TaskScope& parent)
+    : TaskScope(std::make_shared<detail::ScopeState>("scope '" + name + "'",
+                                                     parent.token().child_token(),
+                                                     parent.state_->tree, parent.state_)) {}
 
 TaskScope::~TaskScope() {
   close();

@@ -39,15 +39,17 @@ namespace detail {
 template <typename Executor>
 class OperationCanceller final : public CancellationWaiter {
  public:
-  explicit OperationCanceller(const Executor& executor) : executor_(executor) {}
+  explicit OperationCanceller(const Executor& executor)
+      : executor_(executor), task_(task_of(executor)) {}
 
   asio::cancellation_slot slot() noexcept { return signal_.slot(); }
   void emit(asio::cancellation_type type) {
     if (!finished_) signal_.emit(type);
   }
   void start(std::shared_ptr<TokenState> token) {
+    if (task_ && runs_here(*task_)) return begin(std::move(token));
     asio::dispatch(*executor_, [self = boost::intrusive_ptr(this), token = std::move(token)] {
-      if (!self->finished_) self->wait_on(token, context_of(*self->executor_));
+      self->begin(token);
     });
   }
   void finish() {
@@ -56,16 +58,35 @@ class OperationCanceller final : public CancellationWaiter {
   }
 
  private:
-  void post_completion(error_code error) override {
-    if (error) return;  // the operation ended first
-    asio::post(*executor_, [self = boost::intrusive_ptr(this)] {
-      self->emit(asio::cancellation_type::terminal);
-    });
+  void begin(std::shared_ptr<TokenState> token) {
+    if (finished_) return;
+    wait_on(std::move(token), task_ ? waiters_of(*task_) : *loose_waiters_of(*executor_));
   }
-  // A strand's executor must not outlive the strand's context.
-  void discard() noexcept override { executor_.reset(); }
+  void deliver() override {
+    if (error()) {
+      intrusive_ptr_release(this);  // the operation ended first
+    } else if (const auto task = task_) {
+      push_to(*task, *this);
+    } else {
+      const auto executor = *executor_;
+      asio::post(executor, [self = boost::intrusive_ptr(this)] {
+        self->emit(asio::cancellation_type::terminal);
+      });
+      intrusive_ptr_release(this);
+    }
+  }
+  CoroutineTask* task() const noexcept override { return task_.get(); }
+  void run() override {
+    const boost::intrusive_ptr self(this, false);
+    emit(asio::cancellation_type::terminal);
+  }
+  void discard() noexcept override {
+    const boost::intrusive_ptr self(this, false);
+    executor_.reset();  // a strand's executor must not outlive the strand's context
+  }
 
   std::optional<Executor> executor_;
+  const boost::intrusive_ptr<CoroutineTask> task_;
   asio::cancellation_signal signal_;
   bool finished_ = false;
 };

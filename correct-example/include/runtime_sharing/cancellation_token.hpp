@@ -2,6 +2,7 @@
 
 #include "runtime_sharing/cancellation_waiter.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -14,6 +15,7 @@
 
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace runtime_sharing {
@@ -71,58 +73,135 @@ class CancellationToken {
 
 namespace detail {
 
-/// The context that an executor's handlers run in.
+/// The task that a handler with this executor belongs to; null if it is none of a scope's.
+CoroutineTask* task_of(const asio::any_io_executor& executor) noexcept;
 template <typename Executor>
-asio::execution_context& context_of(const Executor& executor) {
-  return asio::query(executor, asio::execution::context);
+CoroutineTask* task_of(const Executor&) noexcept {
+  return nullptr;
+}
+void intrusive_ptr_add_ref(const CoroutineTask* task) noexcept;
+void intrusive_ptr_release(const CoroutineTask* task) noexcept;
+/// The calling thread is inside a step of the task.
+bool runs_here(const CoroutineTask& task) noexcept;
+/// Queues a step of the task.
+void push_to(CoroutineTask& task, QueuedOperation& operation);
+WaiterGroup& waiters_of(const CoroutineTask& task) noexcept;
+template <typename Executor>
+std::shared_ptr<WaiterGroup> loose_waiters_of(const Executor& executor) {
+  return WaiterGroup::of(asio::query(executor, asio::execution::context));
 }
 
-/// A waiter that calls a completion handler on the handler's own executor.
+/// A waiter that calls a completion handler.
 template <typename Handler>
-class HandlerWaiter final : public CancellationWaiter {
+class HandlerWaiter : public CancellationWaiter {
  public:
-  explicit HandlerWaiter(Handler handler) : pending_(std::in_place, std::move(handler)) {}
+  explicit HandlerWaiter(Handler handler) : handler_(std::move(handler)) {}
 
-  void start(std::shared_ptr<TokenState> token) {
-    if (auto slot = asio::get_associated_cancellation_slot(pending_->handler);
-        slot.is_connected()) {
+  void start(std::shared_ptr<TokenState> token, WaiterGroup& group) {
+    if (auto slot = asio::get_associated_cancellation_slot(*handler_); slot.is_connected()) {
       slot.assign([self = boost::intrusive_ptr(this)](asio::cancellation_type type) {
         if (type != asio::cancellation_type::none) self->stop_waiting();
       });
     }
-    wait_on(std::move(token), context_of(pending_->executor));
+    wait_on(std::move(token), group);
+  }
+
+ protected:
+  void run() override {
+    boost::intrusive_ptr self(this, false);
+    Handler handler = std::move(*handler_);
+    handler_.reset();
+    if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
+      slot.clear();
+    }
+    const error_code result = error();
+    self.reset();  // before the call, which may need the memory at once
+    std::move(handler)(result);
+  }
+  void discard() noexcept override {
+    const boost::intrusive_ptr self(this, false);
+    const auto handler = std::exchange(handler_, std::nullopt);
   }
 
  private:
-  struct Pending {
-    explicit Pending(Handler h)
-        : handler(std::move(h)),
-          executor(asio::get_associated_executor(handler)),
-          work(asio::make_work_guard(executor)) {}
+  std::optional<Handler> handler_;  // belongs to whoever took the waiter out of its list
+};
 
-    Handler handler;
-    asio::associated_executor_t<Handler> executor;
-    asio::executor_work_guard<asio::associated_executor_t<Handler>> work;
+/// The waiter in a task's code: its completion is a step of that task.
+template <typename Handler>
+class TaskWaiter final : public HandlerWaiter<Handler> {
+ public:
+  TaskWaiter(Handler handler, CoroutineTask& task)
+      : HandlerWaiter<Handler>(std::move(handler)), task_(&task) {}
+
+ private:
+  void deliver() override {
+    const auto task = task_;  // the waiter may be gone before the call returns
+    push_to(*task, *this);
+  }
+  CoroutineTask* task() const noexcept override { return task_.get(); }
+
+  const boost::intrusive_ptr<CoroutineTask> task_;
+};
+
+/// Any other: its completion is posted to the handler's executor.
+template <typename Handler>
+class LooseWaiter final : public HandlerWaiter<Handler> {
+ public:
+  using Executor = asio::associated_executor_t<Handler>;
+
+  LooseWaiter(Handler handler, const Executor& executor)
+      : HandlerWaiter<Handler>(std::move(handler)), work_(std::in_place, executor) {}
+
+ private:
+  /// Discards the handler where the context destroys what it does not run.
+  struct Delivery {
+    explicit Delivery(LooseWaiter* delivered) : waiter(delivered) {}
+    Delivery(Delivery&&) noexcept = default;
+    ~Delivery() {
+      if (waiter && waiter->posted_) waiter.detach()->discard();
+    }
+    void operator()() { waiter.detach()->run(); }
+
+    boost::intrusive_ptr<LooseWaiter> waiter;
   };
 
-  void post_completion(error_code error) override {
-    asio::post(pending_->executor,
-               [self = boost::intrusive_ptr(this), error] { self->complete(error); });
+  void deliver() override {
+    const auto executor = work_->get_executor();
+    asio::post(executor, Delivery(this));
+    posted_ = true;  // the context, which alone could read it now, waits for us
+    intrusive_ptr_release(this);
+  }
+  void run() override {
+    const auto work = std::exchange(work_, std::nullopt);
+    HandlerWaiter<Handler>::run();
+  }
+  void discard() noexcept override {
+    // A strand's executor must not outlive the strand's context.
+    const auto work = std::exchange(work_, std::nullopt);
+    HandlerWaiter<Handler>::discard();
   }
 
-  void complete(error_code error) {
-    // Out of the waiter before the call: the handler may destroy everything around it.
-    Pending pending = std::move(*pending_);
-    pending_.reset();
-    if (auto slot = asio::get_associated_cancellation_slot(pending.handler); slot.is_connected()) {
-      slot.clear();
+  std::optional<asio::executor_work_guard<Executor>> work_;
+  bool posted_ = false;
+};
+
+struct InitiateCancelled {
+  template <typename Handler>
+  void operator()(Handler&& handler, std::shared_ptr<TokenState> token) const {
+    using Waiting = std::decay_t<Handler>;
+    const auto executor = asio::get_associated_executor(handler);
+    if (CoroutineTask* const task = task_of(executor)) {
+      const boost::intrusive_ptr waiter(
+          new TaskWaiter<Waiting>(std::forward<Handler>(handler), *task));
+      waiter->start(std::move(token), waiters_of(*task));
+    } else {
+      const auto group = loose_waiters_of(executor);
+      const boost::intrusive_ptr waiter(
+          new LooseWaiter<Waiting>(std::forward<Handler>(handler), executor));
+      waiter->start(std::move(token), *group);
     }
-    std::move(pending.handler)(error);
   }
-
-  void discard() noexcept override { pending_.reset(); }
-
-  std::optional<Pending> pending_;  // belongs to whoever claimed the waiter
 };
 
 }  // namespace detail
@@ -130,12 +209,7 @@ class HandlerWaiter final : public CancellationWaiter {
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code)) CompletionToken>
 auto CancellationToken::cancelled(CompletionToken&& completion_token) const {
   return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
-      [](auto handler, std::shared_ptr<detail::TokenState> state) {
-        using Waiter = detail::HandlerWaiter<decltype(handler)>;
-        boost::intrusive_ptr<Waiter> waiter(new Waiter(std::move(handler)));
-        waiter->start(std::move(state));
-      },
-      completion_token, state_);
+      detail::InitiateCancelled(), completion_token, state_);
 }
 
 }  // namespace runtime_sharing

@@ -2,11 +2,16 @@
 
 // How a suspended waiter is found by whoever cancels, and by the end of its execution context.
 //
-// A waiter stands in two lists: its token's (to be woken) and its context's (to be destroyed with
-// it, as Asio destroys every operation that is pending in a context). Three sides race for it:
-// cancel(), the waiter's own cancellation slot, and the end of the context. Whoever sets `claimed`
-// first, under the mutex of the context's list, decides what becomes of it; the others find it
-// claimed and let go. A completion is posted under that mutex, so the context cannot end meanwhile.
+// A waiter stands in one list: its token's, in the group of those who run in the same context. The
+// mutex of the group guards it. Three sides race for a waiter: cancel(), the waiter's own
+// cancellation slot, and the end of the context. Whoever takes it out of the list decides what
+// becomes of it; the others do not find it there and let go.
+//
+// cancel() moves the whole list of a token to the group's list of those who are to be woken, in one
+// step, however long it is. Who wakes them is the group's matter: see WaiterGroup.
+
+#include "runtime_sharing/context_gate.hpp"
+#include "runtime_sharing/serial_queue.hpp"
 
 #include <boost/asio/execution_context.hpp>
 #include <boost/intrusive/list.hpp>
@@ -17,78 +22,122 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace runtime_sharing::detail {
 
-namespace asio = boost::asio;
 using boost::system::error_code;
 
+class CoroutineTask;
 class TokenState;
-class WaiterList;
+class WaiterGroup;
+struct WaiterLane;
 
-/// One registration with a token. Each list that it stands in owns one reference.
-class CancellationWaiter : public boost::intrusive_ref_counter<CancellationWaiter> {
+/// One registration with a token. The list that it stands in owns one reference, and so does the
+/// queue or the post that its completion is in.
+class CancellationWaiter : public QueuedOperation,
+                           public boost::intrusive_ref_counter<CancellationWaiter>,
+                           public Recycled {
  public:
-  CancellationWaiter() = default;
-  CancellationWaiter(const CancellationWaiter&) = delete;
-  CancellationWaiter& operator=(const CancellationWaiter&) = delete;
   virtual ~CancellationWaiter() = default;
 
-  /// Enters both lists; or, if the token is cancelled already, is woken at once.
-  void wait_on(std::shared_ptr<TokenState> token, asio::execution_context& context);
+  /// Enters the token's list; or, if the token is cancelled already, is woken at once.
+  void wait_on(std::shared_ptr<TokenState> token, WaiterGroup& group);
 
-  /// Leaves both lists and is woken with `operation_aborted`, unless another side was first.
+  /// Leaves the list and is woken with `operation_aborted`, unless another side was first. Called
+  /// where the waiter's handler runs.
   void stop_waiting();
 
+ protected:
+  error_code error() const noexcept { return error_; }
+
  private:
-  friend class TokenState;
-  friend class WaiterList;
+  friend class LooseWaiters;
+  friend class ScopeTree;
+  friend class WaiterGroup;
 
   using Hook = boost::intrusive::list_member_hook<>;
 
-  /// Posts the completion, never runs it. Called at most once, with the list's mutex held.
-  virtual void post_completion(error_code error) = 0;
-  /// Destroys the handler without calling it: its context ends. Called instead of the former.
-  virtual void discard() noexcept = 0;
+  /// Sees to it that run() is called on the executor of the waiter's handler, and never calls it.
+  /// Takes over a reference, unless it throws.
+  virtual void deliver() = 0;
+  /// The task whose code waits; null for any other handler.
+  virtual CoroutineTask* task() const noexcept { return nullptr; }
 
   std::shared_ptr<TokenState> token_;
-  std::shared_ptr<WaiterList> list_;
-  Hook token_hook_;
-  Hook list_hook_;
-  bool in_token_ = false;  // guarded by the mutex of the token's tree
-  bool claimed_ = false;   // guarded by the mutex of list_
+  WaiterLane* lane_ = nullptr;  // of token_; null before the wait begins
+  Hook hook_;                   // guarded by the mutex of the group; unlinked: somebody has it
+  error_code error_;            // belongs to whoever unlinked the waiter
 
  public:
-  using InToken = boost::intrusive::list<
+  using List = boost::intrusive::list<
       CancellationWaiter,
-      boost::intrusive::member_hook<CancellationWaiter, Hook, &CancellationWaiter::token_hook_>,
-      boost::intrusive::constant_time_size<false>>;
-  using InList = boost::intrusive::list<
-      CancellationWaiter,
-      boost::intrusive::member_hook<CancellationWaiter, Hook, &CancellationWaiter::list_hook_>,
+      boost::intrusive::member_hook<CancellationWaiter, Hook, &CancellationWaiter::hook_>,
       boost::intrusive::constant_time_size<false>>;
 };
 
-/// All waiters whose handlers run in one execution context. Outlives the context where a waiter
-/// needs it to.
-class WaiterList {
+/// All waiters whose handlers run in one context by one way in, of whatever token.
+class WaiterGroup : public std::enable_shared_from_this<WaiterGroup> {
  public:
-  /// False if the context has ended: the waiter is to be discarded.
-  bool add(CancellationWaiter& waiter);
-  /// Wakes the waiter unless it is claimed.
-  void wake(CancellationWaiter& waiter, error_code error);
-  /// The context ends: discards all waiters.
-  void close() noexcept;
+  WaiterGroup() = default;
+  WaiterGroup(const WaiterGroup&) = delete;
+  WaiterGroup& operator=(const WaiterGroup&) = delete;
+  virtual ~WaiterGroup() = default;
+
+  /// The group of those who are no tasks of a scope.
+  static std::shared_ptr<WaiterGroup> of(asio::execution_context& context);
+
+  /// The context ends: discards all waiters, as Asio destroys all that is pending in a context.
+  virtual void close() noexcept;
+
+ protected:
+  /// close() will be called when the context ends.
+  void close_with(asio::execution_context& context);
+
+  /// Begins to deliver those who are woken. The context does not end meanwhile.
+  virtual void start_waking() = 0;
+
+  ContextGate gate;  // whoever delivers from outside is inside: the context waits
+
+  std::mutex mutex_;
+  CancellationWaiter::List woken_;  // told, and still to be delivered; guarded by mutex_
 
  private:
-  std::mutex mutex_;
-  bool closed_ = false;                 // guarded by mutex_
-  CancellationWaiter::InList waiters_;  // guarded by mutex_
+  friend class CancellationWaiter;
+  friend class TokenState;
+  friend struct WaiterLane;
+
+  using Lanes =
+      boost::intrusive::list<WaiterLane,
+                             boost::intrusive::base_hook<boost::intrusive::list_base_hook<>>,
+                             boost::intrusive::constant_time_size<false>>;
+
+  /// A step of cancel(): moves the lane's waiters to the woken ones. Adds the group to the list of
+  /// those whose wake_up() the caller has to call once it has let go of its own mutex.
+  void wake(WaiterLane& lane, std::shared_ptr<WaiterGroup>& to_wake_up) noexcept;
+  void wake_up();
+
+  bool closed_ = false;     // guarded by mutex_, like all below
+  bool announced_ = false;  // a cancel() has it in its list, linked by the next line
+  std::shared_ptr<WaiterGroup> next_to_wake_up_;
+  Lanes lanes_;
+};
+
+/// The waiters of one token in one group. Belongs to the token.
+struct WaiterLane : boost::intrusive::list_base_hook<> {
+  WaiterLane(std::shared_ptr<WaiterGroup> its_group, WaiterLane* next_lane);
+  ~WaiterLane();
+  WaiterLane(const WaiterLane&) = delete;
+  WaiterLane& operator=(const WaiterLane&) = delete;
+
+  const std::shared_ptr<WaiterGroup> group;
+  WaiterLane* const next;            // of the same token, in another group
+  CancellationWaiter::List waiters;  // guarded by the mutex of the group
 };
 
 /// The shared state of a token's copies. Knows its parent (and keeps it alive) and its children
 /// (and does not). One mutex serves a whole tree of tokens: cancelling is one step for a subtree.
-class TokenState : public std::enable_shared_from_this<TokenState> {
+class TokenState {
  public:
   explicit TokenState(std::shared_ptr<TokenState> parent = nullptr);
   ~TokenState();
@@ -98,18 +147,19 @@ class TokenState : public std::enable_shared_from_this<TokenState> {
   bool is_cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
   bool cancel();
 
-  /// False if the token is cancelled already: the waiter is to be woken.
-  bool add(CancellationWaiter& waiter);
-  void remove(CancellationWaiter& waiter) noexcept;
+  /// The lane of the group's waiters.
+  WaiterLane& lane_of(WaiterGroup& group);
 
  private:
   using Hook = boost::intrusive::list_member_hook<>;
 
+  bool mark_cancelled(std::shared_ptr<WaiterGroup>& to_wake_up) noexcept;
+
   const std::shared_ptr<std::mutex> tree_mutex_;
-  std::shared_ptr<TokenState> parent_;  // written by constructor and destructors only
-  std::atomic<bool> cancelled_{false};  // written with *tree_mutex_ held
-  Hook sibling_hook_;                   // guarded by *tree_mutex_, like all below
-  CancellationWaiter::InToken waiters_;
+  std::shared_ptr<TokenState> parent_;       // written by constructor and destructors only
+  std::atomic<bool> cancelled_{false};       // written with *tree_mutex_ held
+  std::atomic<WaiterLane*> lanes_{nullptr};  // the same; only ever grows
+  Hook sibling_hook_;                        // guarded by *tree_mutex_, like all below
 
   using Children = boost::intrusive::list<
       TokenState, boost::intrusive::member_hook<TokenState, Hook, &TokenState::sibling_hook_>,

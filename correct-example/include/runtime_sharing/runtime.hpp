@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime_sharing/adapted_executor.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 #include "runtime_sharing/task_scope.hpp"
 

@@ -5,7 +5,6 @@
 // below it is one step: a racing spawn is either counted before it or refused after it.
 
 #include "runtime_sharing/cancellation_token.hpp"
-#include "runtime_sharing/context_gate.hpp"
 #include "runtime_sharing/error.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 
@@ -23,24 +22,30 @@
 
 namespace runtime_sharing::detail {
 
+class CoroutineTask;
 class ScopeState;
+class ScopeTree;
+class TaskRunner;
 
 /// One tracked task, from spawn() until its frame is gone.
-class TaskRecord : public std::enable_shared_from_this<TaskRecord> {
+class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
  public:
-  TaskRecord(std::string task_name, std::shared_ptr<ScopeState> owner);
+  TaskRecord(std::string task_name, std::shared_ptr<ScopeState> owner)
+      : name(std::move(task_name)), scope(std::move(owner)) {}
   TaskRecord(const TaskRecord&) = delete;
   TaskRecord& operator=(const TaskRecord&) = delete;
   virtual ~TaskRecord() = default;
 
   /// Cancels what the task is suspended in. Thread-safe; what it does, it does where the task runs.
   virtual void interrupt() = 0;
+  /// Destroys the callable that the coroutine was made by, when the coroutine is gone.
+  virtual void destroy_callable() noexcept {}
 
   const std::string name;
   const std::shared_ptr<ScopeState> scope;
 
-  /// A thread is inside the task's code at this moment. (A count: dispatched code nests.)
-  std::atomic<int> running{0};
+  /// A thread is inside the task's code at this moment.
+  std::atomic<bool> running{false};
   /// The task was interrupted: what leaves it afterwards as `operation_aborted` is no failure.
   std::atomic<bool> interrupted{false};
   /// The frame was destroyed instead of finishing. Set before the task counts as ended.
@@ -51,40 +56,76 @@ class TaskRecord : public std::enable_shared_from_this<TaskRecord> {
   boost::intrusive::list_member_hook<> hook_;  // guarded by the mutex of the scope's tree
 };
 
-/// Lives in the task's frame and counts the task as ended when the frame dies, whichever way it
-/// does: finished, failed, or destroyed while suspended. Movable, like the frame's parameters.
+/// Counts the task as ended when the coroutine is gone, whichever way it went: finished, failed, or
+/// destroyed while suspended. It lives in the coroutine's completion handler, which dies after the
+/// frames of the task.
 class TaskGuard {
  public:
-  explicit TaskGuard(std::shared_ptr<TaskRecord> record) noexcept : record_(std::move(record)) {}
+  explicit TaskGuard(boost::intrusive_ptr<TaskRecord> record) noexcept
+      : record_(std::move(record)) {}
   TaskGuard(TaskGuard&&) noexcept = default;
   TaskGuard& operator=(TaskGuard&&) = delete;
   ~TaskGuard();
 
-  void finished() noexcept { ended_ = true; }
-  /// A task that was told to end and ends by `operation_aborted` has not failed: it has finished.
-  void failed(std::exception_ptr error) noexcept;
+  /// `error`: the exception that left the task, if one did.
+  void ended(const std::exception_ptr& error) noexcept;
 
  private:
-  std::shared_ptr<TaskRecord> record_;  // empty after a move
-  bool ended_ = false;
-  std::exception_ptr error_;
+  boost::intrusive_ptr<TaskRecord> record_;  // empty once counted
 };
 
-/// What all scopes of one tree share.
-struct ScopeTree {
+/// What all scopes of one tree share: the way into the context that their tasks run in, and the
+/// mutex. As a group of waiters it holds the tasks that wait for some token.
+class ScopeTree : public WaiterGroup {
+ public:
+  explicit ScopeTree(asio::execution_context& context) noexcept : context_(context) {}
+
+  /// A tree on an executor of somebody else's.
+  static std::shared_ptr<ScopeTree> on(const asio::any_io_executor& executor);
+
+  asio::execution_context& context() const noexcept { return context_; }
+  using WaiterGroup::gate;  ///< closed before the context ends
+
+  /// Hands a task to a thread of the context; drops the runner if the context has ended.
+  virtual void submit(TaskRunner runner, CoroutineTask& task) = 0;
+  /// The first task of an empty tree is there; with `mutex` held. The last one has gone.
+  virtual void work_began() {}
+  virtual void work_ended() noexcept {}
+
   std::mutex mutex;
   std::condition_variable changed;  ///< a task ended, or whatever else a shutdown waits for
-  ContextGate gate;                 ///< of the context that the tasks run in
-  /// Tasks that have not ended, by how deep their scope is nested; the root scope's are at 0.
-  std::vector<std::size_t> alive_at_depth;  // guarded by mutex
+  std::size_t alive = 0;            ///< tasks that have not ended; guarded by mutex
+  /// The same by how deep their scope is nested; the root scope's are at 0. Guarded by mutex.
+  std::vector<std::size_t> alive_at_depth;
+
+ protected:
+  /// Wakes the tasks that were told, a batch at a time.
+  class Waking {
+   public:
+    explicit Waking(std::shared_ptr<WaiterGroup> tree) noexcept : tree_(std::move(tree)) {}
+    void operator()() { static_cast<ScopeTree&>(*tree_).wake_batch(); }
+
+   private:
+    std::shared_ptr<WaiterGroup> tree_;
+  };
+
+  /// Hands it to a thread of the context, or drops it.
+  virtual void submit(Waking waking) = 0;
+
+ private:
+  void start_waking() override;
+  void submit_waking();
+  void wake_batch();
+
+  asio::execution_context& context_;
+  bool waking_is_submitted_ = false;  // guarded by mutex_
 };
 
 class ScopeState : public std::enable_shared_from_this<ScopeState> {
  public:
   /// `refusal` is the error of a spawn on the closed scope.
-  ScopeState(std::string scope_name, asio::any_io_executor executor, CancellationToken token,
-             std::shared_ptr<ScopeTree> tree, std::shared_ptr<ScopeState> parent,
-             Errc refusal = Errc::scope_closed);
+  ScopeState(std::string scope_name, CancellationToken token, std::shared_ptr<ScopeTree> tree,
+             std::shared_ptr<ScopeState> parent, Errc refusal = Errc::scope_closed);
   ~ScopeState();
   ScopeState(const ScopeState&) = delete;
   ScopeState& operator=(const ScopeState&) = delete;
@@ -93,8 +134,11 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
   bool admit(TaskRecord& record);
   /// Throws system_error with the scope's refusal.
   [[noreturn]] void refuse(const std::string& task_name) const;
-  /// Counts it out. `error` is empty unless the task failed.
-  void leave(TaskRecord& record, std::exception_ptr error) noexcept;
+  /// Counts it out. `error`: the exception that left the task, if one did. A task that was told to
+  /// end and ends by `operation_aborted` has not failed.
+  void leave(TaskRecord& record, const std::exception_ptr& error) noexcept;
+  /// A task that has left already was never begun: it does not count.
+  void forget() noexcept;
 
   /// This scope and all below it.
   void close();
@@ -102,7 +146,7 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
   std::size_t alive() const;
   /// Closed and empty, and that for ever. With tree->mutex held.
   bool is_drained() const noexcept { return closed_ && alive_ == 0; }
-  std::vector<std::shared_ptr<TaskRecord>> unfinished() const;
+  std::vector<boost::intrusive_ptr<TaskRecord>> unfinished() const;
   /// Blocks until closed and empty, or until the time. True: closed and empty.
   bool wait_until(std::chrono::steady_clock::time_point deadline) const;
 
@@ -110,7 +154,6 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
   void add_to(ShutdownReport& report) const;
 
   const std::string name;
-  const asio::any_io_executor executor;
   const CancellationToken token;
   const CancellationToken drained;  ///< cancelled when the scope is closed and empty
   const std::shared_ptr<ScopeTree> tree;
@@ -122,6 +165,7 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
                                                 &TaskRecord::hook_>>;
   template <typename Scope, typename Visit>
   static void for_each_scope(Scope& top, Visit visit);
+  void add_failure(const Failure& failure);
   void announce_drained() noexcept;
 
   const std::shared_ptr<ScopeState> parent_;

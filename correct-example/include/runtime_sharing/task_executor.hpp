@@ -1,64 +1,137 @@
 #pragma once
 
-#include "runtime_sharing/adapted_executor.hpp"
 #include "runtime_sharing/scope_state.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/strand.hpp>
+#include <boost/asio/execution.hpp>
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace runtime_sharing::detail {
 
-/// A tracked coroutine: its strand, and the signal that interrupts it there.
-class CoroutineTask final : public TaskRecord {
+/// A tracked coroutine. It is a strand, too: its steps run one after the other, on whatever thread
+/// of the context. What interrupts it is one of these steps.
+class CoroutineTask : public TaskRecord {
  public:
   using TaskRecord::TaskRecord;
+
   void interrupt() override;
 
-  const asio::strand<asio::any_io_executor> strand{asio::make_strand(scope->executor)};
+  /// Appends a step. Thread-safe. Throws what the executor of the scope throws.
+  void push(QueuedOperation& operation) {
+    if (queue_.push(operation)) submit();
+  }
+  template <typename Function>
+  void post(Function&& function) {
+    push(*new FunctionOperation<std::decay_t<Function>>(std::forward<Function>(function)));
+  }
+  /// The same on a thread that runs the context: here and now, if the task is at rest.
+  void run_or_push(QueuedOperation& operation) {
+    queue_.begin_with(operation) ? run_steps() : push(operation);
+  }
+  /// This thread is inside a step of this task.
+  bool runs_here() const noexcept { return task_of_this_thread == this; }
+
   asio::cancellation_signal signal;  // belongs to the strand
+
+  /// For the one post that gives the task its turn: it cannot fail for want of memory.
+  EmbeddedMemory<64> turn_memory;
+
+ private:
+  friend class TaskRunner;
+
+  void submit();
+  void run_steps();
+
+  static inline thread_local const CoroutineTask* task_of_this_thread = nullptr;
+
+  SerialQueue queue_;
 };
 
-/// Marks the task as running while a thread is inside its code. That is how a shutdown knows whom a
-/// thread that does not return belongs to.
-struct TaskPolicy {
-  class Running {
-   public:
-    explicit Running(TaskRecord& record) noexcept : record_(record) { ++record_.running; }
-    ~Running() { --record_.running; }
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
+/// Gives a task its turn. The context either calls it, once, or destroys it at its end.
+class TaskRunner {
+ public:
+  explicit TaskRunner(CoroutineTask* task) noexcept : task_(task) {}
+  TaskRunner(TaskRunner&&) noexcept = default;
+  TaskRunner& operator=(TaskRunner&&) = delete;
+  ~TaskRunner() {
+    if (task_) task_->queue_.close();
+  }
+  void operator()() { std::exchange(task_, nullptr)->run_steps(); }
 
-   private:
-    TaskRecord& record_;
-  };
+ private:
+  boost::intrusive_ptr<CoroutineTask> task_;
+};
 
-  template <typename Inner, typename Function>
-  void execute(const Inner& inner, Function&& function) const {
-    inner.execute([task = task, function = std::forward<Function>(function)]() mutable {
-      const Running running(*task);
-      std::move(function)();
-    });
+/// The executor that a task's coroutine runs on. Small, so that `any_io_executor` holds it without
+/// an allocation.
+class TaskExecutor {
+ public:
+  explicit TaskExecutor(CoroutineTask* task) noexcept : task_(task) {}
+  // An executor's copy throws nothing, which boost::intrusive_ptr does not promise in words.
+  TaskExecutor(const TaskExecutor&) noexcept = default;
+  TaskExecutor(TaskExecutor&&) noexcept = default;
+  TaskExecutor& operator=(const TaskExecutor&) noexcept = default;
+  TaskExecutor& operator=(TaskExecutor&&) noexcept = default;
+  ~TaskExecutor() = default;
+
+  CoroutineTask* task() const noexcept { return task_.get(); }
+
+  asio::execution_context& query(asio::execution::context_t) const noexcept {
+    return task_->scope->tree->context();
+  }
+  asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept {
+    return may_run_inline_ ? asio::execution::blocking_t(asio::execution::blocking.possibly)
+                           : asio::execution::blocking_t(asio::execution::blocking.never);
+  }
+  TaskExecutor require(asio::execution::blocking_t::possibly_t) const noexcept {
+    return {task_, true};
+  }
+  TaskExecutor require(asio::execution::blocking_t::never_t) const noexcept {
+    return {task_, false};
   }
 
-  friend bool operator==(const TaskPolicy&, const TaskPolicy&) = default;
+  /// Inside the task's own code at once, if that is allowed; otherwise as a later step.
+  template <typename Function>
+  void execute(Function&& function) const {
+    if (may_run_inline_ && task_->runs_here()) {
+      std::decay_t<Function> called(std::forward<Function>(function));
+      std::move(called)();
+    } else {
+      task_->post(std::forward<Function>(function));
+    }
+  }
 
-  std::shared_ptr<CoroutineTask> task;
+  friend bool operator==(const TaskExecutor& a, const TaskExecutor& b) noexcept {
+    return a.task_ == b.task_ && a.may_run_inline_ == b.may_run_inline_;
+  }
+
+ private:
+  TaskExecutor(boost::intrusive_ptr<CoroutineTask> task, bool may_run_inline) noexcept
+      : task_(std::move(task)), may_run_inline_(may_run_inline) {}
+
+  boost::intrusive_ptr<CoroutineTask> task_;
+  bool may_run_inline_ = true;
 };
-
-/// The executor that a task's coroutine runs on.
-using TaskExecutor = AdaptedExecutor<asio::strand<asio::any_io_executor>, TaskPolicy>;
 
 /// The completion handler of a task's co_spawn. It names a cancellation slot and no executor, so
 /// that Asio emits directly, on the strand where we are, and keeps no executor in the signal.
-struct TaskCompletion {
+class TaskCompletion {
+ public:
   using cancellation_slot_type = asio::cancellation_slot;
-  cancellation_slot_type get_cancellation_slot() const noexcept { return task->signal.slot(); }
-  void operator()(std::exception_ptr) const noexcept {}  // run_task() lets none out
 
-  std::shared_ptr<CoroutineTask> task;
+  TaskCompletion(CoroutineTask& task, TaskGuard guard) noexcept
+      : slot_(task.signal.slot()), guard_(std::move(guard)) {}
+
+  cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
+  void operator()(const std::exception_ptr& error) noexcept { guard_.ended(error); }
+
+ private:
+  cancellation_slot_type slot_;
+  TaskGuard guard_;
 };
 
 }  // namespace runtime_sharing::detail

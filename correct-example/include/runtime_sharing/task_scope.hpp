@@ -7,13 +7,12 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -43,11 +42,11 @@ concept TaskFunction = std::move_constructible<std::decay_t<F>> && requires(std:
 class TaskScope {
  public:
   /// A scope of its own on any executor. Its token is a child of `parent_token`.
-  TaskScope(std::string name, boost::asio::any_io_executor executor,
+  TaskScope(const std::string& name, const boost::asio::any_io_executor& executor,
             const CancellationToken& parent_token = CancellationToken());
 
   /// A scope inside `parent`, on the same executor. Closed already if `parent` is.
-  TaskScope(std::string name, TaskScope& parent);
+  TaskScope(const std::string& name, TaskScope& parent);
 
   /// Closes and cancels. Does not wait, because it may run where waiting would block the tasks:
   /// they end on their own and keep alive what they need. Await async_wait() before.
@@ -97,25 +96,47 @@ class TaskScope {
 
 namespace detail {
 
-/// What a task's frame owns. Members die in reverse order: the guard, which counts, dies last.
+/// A task with the callable that makes its coroutine. Its first step starts the coroutine.
 template <typename F>
-struct TaskBody {
-  TaskGuard guard;
-  F task;
-};
+class SpawnedTask final : public CoroutineTask, private QueuedOperation {
+ public:
+  SpawnedTask(std::string task_name, std::shared_ptr<ScopeState> owner)
+      : CoroutineTask(std::move(task_name), std::move(owner)) {}
 
-template <typename F>
-asio::awaitable<void> run_task(TaskBody<F> body) {
-  try {
-    co_await body.task();
-    body.guard.finished();
-  } catch (...) {
-    body.guard.failed(std::current_exception());
+  /// Takes the callable. If it throws, the scope is as if nothing had been spawned.
+  template <typename Callable>
+  void start(Callable&& callable) {
+    try {
+      guard_.emplace(boost::intrusive_ptr<TaskRecord>(this));
+      callable_.emplace(std::forward<Callable>(callable));
+      push(*this);
+    } catch (...) {
+      guard_.reset();
+      scope->forget();
+      throw;
+    }
   }
-  // Boost 1.81's co_spawn suspends once more after a coroutine that never did; if that is
-  // cancelled, the exception leaves io_context::run() and the completion handler is never called.
-  co_await asio::this_coro::throw_if_cancelled(false);
-}
+
+ private:
+  void run() override {
+    TaskGuard guard = *std::exchange(guard_, std::nullopt);
+    // The strand runs an interruption either before this, and then nothing has begun that could be
+    // cancelled, or after it, and then the signal has its slot.
+    if (interrupted) return;
+    try {
+      auto coroutine = (*callable_)();
+      asio::co_spawn(TaskExecutor(this), std::move(coroutine),
+                     TaskCompletion(*this, std::move(guard)));
+    } catch (...) {
+      guard.ended(std::current_exception());
+    }
+  }
+  void discard() noexcept override { guard_.reset(); }
+  void destroy_callable() noexcept override { callable_.reset(); }
+
+  std::optional<F> callable_;
+  std::optional<TaskGuard> guard_;  // until the coroutine begins
+};
 
 }  // namespace detail
 
@@ -126,18 +147,10 @@ void TaskScope::spawn(std::string task_name, F&& task) {
 
 template <TaskFunction F>
 bool TaskScope::try_spawn(std::string task_name, F&& task) {
-  const detail::ContextGate::Entry entry(state_->tree->gate);
-  if (!entry) return false;
-  const auto record = std::make_shared<detail::CoroutineTask>(std::move(task_name), state_);
+  const boost::intrusive_ptr record(
+      new detail::SpawnedTask<std::decay_t<F>>(std::move(task_name), state_));
   if (!state_->admit(*record)) return false;
-  detail::TaskBody<std::decay_t<F>> body{detail::TaskGuard(record), std::forward<F>(task)};
-  boost::asio::post(record->strand, [record, body = std::move(body)]() mutable {
-    // The strand runs an interruption either before this, and then nothing has begun that could be
-    // cancelled, or after it, and then the signal has its slot.
-    if (record->interrupted) return;
-    boost::asio::co_spawn(detail::TaskExecutor(record->strand, {record}),
-                          detail::run_task(std::move(body)), detail::TaskCompletion{record});
-  });
+  record->start(std::forward<F>(task));
   return true;
 }
 
