@@ -35,6 +35,7 @@ struct Timer {
 
 void use() {
   guarded.with([](Value& value) { value.emplace_back("control"); });
+// [refused]
 #if defined(AWAITABLE)
   guarded.with([](Value&) -> boost::asio::awaitable<void> { co_return; });
 #elif defined(COROUTINE)
@@ -45,6 +46,7 @@ void use() {
   guarded.with([](Value&) { return boost::asio::post(context, boost::asio::deferred); });
 #elif defined(REFERENCE)
   guarded.with([](Value& value) -> std::string& { return value.front(); });
+  // [/refused]
 #elif defined(CONST_REFERENCE)
   std::as_const(guarded).with([](const Value& value) -> const auto& { return value.front(); });
 #elif defined(POINTER)

@@ -40,21 +40,17 @@ enum class Escapee { none, reference, pointer, borrowed, coroutine, operation };
 
 template <typename T>
 consteval Escapee escapee_itself() {
-  if constexpr (std::is_reference_v<T>) {
-    return Escapee::reference;
-  } else if constexpr (std::is_pointer_v<T>) {
-    return std::is_function_v<std::remove_pointer_t<T>> ? Escapee::none : Escapee::pointer;
-  } else if constexpr (!std::is_class_v<T> || !requires { sizeof(T); }) {
-    return Escapee::none;
-  } else if constexpr (CoroutineResult<T>) {
-    return Escapee::coroutine;
-  } else if constexpr (boost::asio::is_deferred<T>::value) {
-    return Escapee::operation;
-  } else if constexpr (Borrowed<T>) {
-    return Escapee::borrowed;
-  } else {
-    return Escapee::none;
+  if constexpr (std::is_reference_v<T>) return Escapee::reference;
+  if constexpr (std::is_pointer_v<T> && !std::is_function_v<std::remove_pointer_t<T>>) {
+    return Escapee::pointer;
   }
+  // An incomplete class, as in shared_ptr<Hidden>, is not looked into.
+  if constexpr (std::is_class_v<T> && requires { sizeof(T); }) {
+    if constexpr (CoroutineResult<T>) return Escapee::coroutine;
+    if constexpr (boost::asio::is_deferred<T>::value) return Escapee::operation;
+    if constexpr (Borrowed<T>) return Escapee::borrowed;
+  }
+  return Escapee::none;
 }
 
 template <typename T>

@@ -58,7 +58,7 @@ using ReportFunction = void (*)(const HeldLock&);
 
 /// Prints the finding on standard error and aborts, like a failed assert. The default.
 [[noreturn]] inline void report_and_abort(const HeldLock& held) {
-  std::cerr << "suspension checker: " << held << std::endl;
+  std::cerr << "suspension checker: " << held << '\n' << std::flush;
   std::abort();
 }
 
