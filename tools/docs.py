@@ -15,7 +15,8 @@ A block is announced by a comment on the line before it:
     <!-- sketch -->                                                then a cpp block of no file
 
 In a source, the lines `// [guard]` and `// [/guard]` enclose the region `guard`; in CMake and shell
-files, `# [guard]` and `# [/guard]`. Regions may be nested. The comparison of code is exact; that of
+files, `# [guard]` and `# [/guard]`. Regions may be nested. Tags that begin with `tidy-` are for
+tools/tidy.py. The comparison of code is exact; that of
 output is made after normalise(), which takes out what differs from run to run.
 
 Exit code: 0 all is true, 1 something is not, 2 wrong use.
@@ -518,7 +519,7 @@ class Docs:
     def check_tags(self):
         for path, regions in sorted(self.regions.items()):
             for tag, (line, _) in regions.items():
-                if (path, tag) not in self.used_tags:
+                if (path, tag) not in self.used_tags and not tag.startswith("tidy-"):
                     self.warnings.append(f"{path}:{line + 1}: warning: tag '{tag}' is on no page")
 
     def check_links(self):

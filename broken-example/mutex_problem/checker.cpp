@@ -38,7 +38,9 @@ asio::awaitable<void> receive(checked::Mutex& mutex, asio::ip::tcp::endpoint ser
   co_await socket.async_connect(server, asio::use_awaitable);
   co_await asio::async_write(socket, asio::buffer("alice\n", 6), asio::use_awaitable);
   // The runtime must not go away while an event is under way.
+  // [tidy-guard]
   const checked::Lock guard(mutex);
+  // [/tidy-guard]
   std::array<char, 1> byte{};
   co_await socket.async_read_some(asio::buffer(byte), asio::use_awaitable);
 }

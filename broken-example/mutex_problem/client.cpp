@@ -60,11 +60,13 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
     Lease connection = co_await session->pool.acquire();  // what cannot be stored is not read
     // The runtime must not go away while an event is under way.
     const boost::unique_lock<ObservedMutex> guard(shared_.mutex);
-    if (!shared_.runtime) break;
+    if (!shared_.runtime) co_return;
     auto event = reader.next();
     while (!event && !reader.finished()) {
       session->activity->waiting_for_server = true;
+      // [tidy-suspension]
       const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), as_result);
+      // [/tidy-suspension]
       session->activity->waiting_for_server = false;
       if (error == asio::error::eof) {
         reader.finish();
@@ -74,7 +76,7 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
       reader.feed({bytes.data(), size});
       event = reader.next();
     }
-    if (!event) break;
+    if (!event) co_return;
 
     ++session->activity->events_received;
     asio::co_spawn(shared_.runtime->get_executor(),

@@ -288,11 +288,15 @@ asio::awaitable<void> hold_across_a_read(Recursive& shared, asio::ip::tcp::endpo
   asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
   co_await socket.async_connect(server, asio::use_awaitable);
   {
+    // [tidy-guard]
     const boost::unique_lock<boost::recursive_mutex> guard(shared.mutex);
+    // [/tidy-guard]
     shared.most_inside = std::max(shared.most_inside, ++shared.inside);
+    // [tidy-suspension]
     co_await asio::async_write(socket, asio::buffer("alice\n", 6), asio::use_awaitable);
     std::array<char, 1> byte{};
     co_await socket.async_read_some(asio::buffer(byte), asio::use_awaitable);
+    // [/tidy-suspension]
     shared.gone_under_the_guard = !shared.runtime.has_value();
     --shared.inside;
   }

@@ -84,7 +84,7 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
       reader.feed({bytes.data(), size});
       event = reader.next();
     }
-    if (!event) break;
+    if (!event) co_return;
 
     ++session->activity->events_received;
     auto handle = [this, session, event = std::move(*event),
