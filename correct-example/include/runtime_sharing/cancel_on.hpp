@@ -22,10 +22,11 @@ namespace runtime_sharing {
 /// `tokio_util::future::FutureExt::with_cancellation_token`, `folly::coro::co_withCancellation`.
 template <typename CompletionToken>
 struct CancelOn {
-  CancellationToken token;
-  CompletionToken completion_token;
+  CancellationToken token;           ///< what cancels the operation
+  CompletionToken completion_token;  ///< how the operation completes
 };
 
+/// Makes a CancelOn, as in the line above. Throws what copying the completion token throws.
 template <typename CompletionToken = boost::asio::use_awaitable_t<>>
 CancelOn<std::decay_t<CompletionToken>> cancel_on(
     CancellationToken token, CompletionToken&& completion_token = CompletionToken()) {

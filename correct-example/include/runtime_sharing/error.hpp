@@ -8,6 +8,9 @@ namespace runtime_sharing {
 
 /// What this library refuses, and why. Compares equal to the `boost::system::error_code` of a
 /// `boost::system::system_error` thrown by it.
+///
+/// Called elsewhere: `scope_closed` is `seastar::gate_closed_exception`; a closed
+/// `tokio_util::task::TaskTracker` accepts tasks all the same.
 enum class Errc {
   scope_closed = 1,   ///< the scope accepts no more tasks
   runtime_shut_down,  ///< this generation of the runtime is being, or has been, shut down
@@ -16,8 +19,10 @@ enum class Errc {
   no_runtime,         ///< the slot holds no runtime
 };
 
+/// The category of these codes, named "runtime_sharing".
 const boost::system::error_category& error_category() noexcept;
 
+/// Found by `error_code`'s converting constructor and comparisons.
 boost::system::error_code make_error_code(Errc code) noexcept;
 
 }  // namespace runtime_sharing

@@ -119,6 +119,7 @@ template <typename T>
 class Guarded {
  public:
   Guarded() = default;
+  /// Throws what moving the value throws.
   explicit Guarded(T value) : value_(std::move(value)) {}
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;

@@ -41,7 +41,7 @@ struct GatePolicy {
 
 }  // namespace detail
 
-/// *Shared.* An execution context with its threads, held by as many `shared_ptr`s as there are
+/// *Shared:* an execution context with its threads, held by as many `shared_ptr`s as there are
 /// components. Holding one keeps the object valid, never the work alive: memory lifetime and
 /// running lifetime are two different things. One call ends the work, whoever makes it.
 ///
@@ -55,11 +55,13 @@ struct GatePolicy {
 /// waiting for it), `folly::CPUThreadPoolExecutor`, `boost::asio::thread_pool`.
 class Runtime {
  public:
+  /// What its owners post to: an executor of Asio, whose posts after a shutdown are dropped.
   using executor_type =
       detail::AdaptedExecutor<boost::asio::io_context::executor_type, detail::GatePolicy>;
 
+  /// What a runtime is started with.
   struct Options {
-    std::string name = "runtime";
+    std::string name = "runtime";                ///< for log lines, errors and the report
     std::uint64_t generation = 1;                ///< set by RuntimeSlot
     int threads = 2;                             ///< at least 1
     std::function<void()> on_thread_start = {};  ///< on each thread, first thing; must not throw
@@ -79,9 +81,12 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
+  /// Options::name.
   const std::string& name() const noexcept;
+  /// Options::generation.
   std::uint64_t generation() const noexcept;
 
+  /// For I/O objects, and for work that no scope tracks.
   executor_type get_executor() noexcept;
   /// Cancelled by the shutdown's `tell`.
   const CancellationToken& token() const noexcept;
@@ -124,6 +129,7 @@ class Runtime {
 
   /// A shutdown has begun, or is over.
   bool is_shutting_down() const noexcept;
+  /// A shutdown is over: the report is there, and no task runs, except those it calls abandoned.
   bool has_shut_down() const noexcept;
 
   /// Whether the calling thread is one of this runtime's, worker or blocking.

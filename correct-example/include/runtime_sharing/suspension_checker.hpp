@@ -41,9 +41,9 @@ namespace checked {
 
 /// What the checker found: a lock that was held when its task suspended.
 struct HeldLock {
-  std::string_view lock;  ///< the mutex's name
-  std::source_location taken_at;
-  std::string_view task;  ///< the name that the executor was given; valid during the report
+  std::string_view lock;          ///< the mutex's name
+  std::source_location taken_at;  ///< the line that locked it
+  std::string_view task;          ///< the name that the executor was given; valid during the report
 };
 
 /// One line: the task, the lock, and the file and line where it was taken.
@@ -219,6 +219,7 @@ class Mutex : public boost::mutex {
   explicit Mutex(std::string_view) {}
 };
 
+/// The guard of checked::Lock, without a note of where it was made.
 using Lock = boost::unique_lock<boost::mutex>;
 
 /// `inner` itself.

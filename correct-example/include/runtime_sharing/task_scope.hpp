@@ -31,7 +31,7 @@ concept TaskFunction = std::move_constructible<std::decay_t<F>> && requires(std:
   { task() } -> std::same_as<boost::asio::awaitable<void>>;
 };
 
-/// *Stop accepting* and *wait.* A named set of tasks: every task that it accepts is waited for,
+/// *Stop accepting* and *wait*: a named set of tasks. Every task that it accepts is waited for,
 /// every task that it cannot wait for is refused.
 ///
 /// Scopes nest: closing or cancelling a scope reaches the scopes below it, and a scope is empty
@@ -66,6 +66,7 @@ class TaskScope {
 
   /// From now on spawn() is refused, here and in all scopes below.
   void close();
+  /// Whether close() was called, here or on a scope above.
   bool is_closed() const;
 
   /// What the tasks of this scope shall listen to.
@@ -85,6 +86,7 @@ class TaskScope {
 
   /// Tasks that have not ended, those of the scopes below included.
   std::size_t size() const;
+  /// The names of the same tasks, for a log line. Throws std::bad_alloc.
   std::vector<std::string> unfinished() const;
 
  private:
