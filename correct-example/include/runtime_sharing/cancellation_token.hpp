@@ -26,7 +26,7 @@ namespace detail {
 const std::shared_ptr<TokenState>& state_of(const CancellationToken& token) noexcept;
 }  // namespace detail
 
-/// *Tell.* A copyable handle on one "please end", which cannot be taken back.
+/// *Tell:* a copyable handle on one "please end", which cannot be taken back.
 ///
 /// Copies are one token. A child token is cancelled with its parent, never the other way round.
 /// All member functions are thread-safe. Dropping handles never cancels.
