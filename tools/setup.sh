@@ -10,7 +10,7 @@ set -u
 # The packages' names are the same on both systems, but for Boost: Debian 12 has 1.74 under the
 # plain names and 1.81 beside it; Debian 13 has 1.83 under the plain names.
 common='g++ cmake ninja-build git libgtest-dev libgmock-dev libspdlog-dev libsqlitecpp-dev
-  libsqlite3-dev gdb python3 clang-format-19 clang-tidy-19'
+  libsqlite3-dev gdb python3 doxygen pkgconf clang-format-19 clang-tidy-19'
 boost_debian_12='libboost1.81-dev libboost-thread1.81-dev libboost-json1.81-dev
   libboost-program-options1.81-dev'
 boost_debian_13='libboost-dev libboost-thread-dev libboost-json-dev libboost-program-options-dev'
@@ -48,6 +48,8 @@ SQLite 3.40 or newer
 SQLiteCpp 3.2 or newer
 Python 3.11 or newer
 GDB 13 or newer (optional: stacks of a deadlock)
+Doxygen 1.9.4 or newer (optional: the API reference)
+pkgconf 1.8 or newer (optional: to test the installed library)
 clang-format 19 and clang-tidy 19 (optional: to work on the project)
 TEXT
 }
