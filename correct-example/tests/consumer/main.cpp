@@ -1,0 +1,19 @@
+// A program that uses the library from outside: a runtime, a task with a name, a shutdown.
+#include <iostream>
+#include <runtime_sharing/runtime.hpp>
+
+#ifdef BOOST_ASIO_SEPARATE_COMPILATION
+#error "a macro of the library's developer mode reaches its consumers"
+#endif
+
+int main() {
+  const auto runtime = runtime_sharing::Runtime::start({.name = "consumer"});
+  runtime->spawn("patient task", [token = runtime->token()]() -> boost::asio::awaitable<void> {
+    co_await token.cancelled();
+  });
+
+  const auto report = runtime->shutdown();
+
+  std::cout << report << '\n';
+  return report.graceful() && report.tasks_total == 1 ? 0 : 1;
+}
