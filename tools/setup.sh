@@ -3,6 +3,7 @@
 #
 #   tools/setup.sh           install what is missing; quick when nothing is
 #   tools/setup.sh --check   print what is missing, one package a line, and change nothing
+#   tools/setup.sh --bench   the same with what only the benchmarks use; may stand with --check
 #
 # Exit code: 0 everything is there, 1 something is missing, 2 wrong use.
 set -u
@@ -10,10 +11,12 @@ set -u
 # The packages' names are the same on both systems, but for Boost: Debian 12 has 1.74 under the
 # plain names and 1.81 beside it; Debian 13 has 1.83 under the plain names.
 common='g++ cmake ninja-build git libgtest-dev libgmock-dev libspdlog-dev libsqlitecpp-dev
-  libsqlite3-dev gdb python3 doxygen pkgconf clang-format-19 clang-tidy-19'
+  libsqlite3-dev libbenchmark-dev gdb python3 doxygen pkgconf clang-format-19 clang-tidy-19'
 boost_debian_12='libboost1.81-dev libboost-thread1.81-dev libboost-json1.81-dev
   libboost-program-options1.81-dev'
 boost_debian_13='libboost-dev libboost-thread-dev libboost-json-dev libboost-program-options-dev'
+# The peers of the benchmarks, and the instruction counter of their guard.
+bench='cargo rustc librust-tokio-dev librust-tokio-util-dev libmimalloc-dev valgrind'
 
 # For the tests; a reader has no need to set it.
 os_release=${SETUP_OS_RELEASE:-/etc/os-release}
@@ -23,10 +26,11 @@ complain() { printf 'setup: %s\n' "$*" >&2; }
 
 usage() {
   cat <<'TEXT'
-Usage: tools/setup.sh [--check | --help]
+Usage: tools/setup.sh [--bench] [--check | --help]
 
 Installs what the project needs on Debian 12 and Debian 13, with apt.
 
+  --bench   also what only the benchmarks use: tokio, mimalloc, valgrind
   --check   print the missing packages, one a line, and change nothing
   --help    print this text
 
@@ -51,6 +55,8 @@ GDB 13 or newer (optional: stacks of a deadlock)
 Doxygen 1.9.4 or newer (optional: the API reference)
 pkgconf 1.8 or newer (optional: to test the installed library)
 clang-format 19 and clang-tidy 19 (optional: to work on the project)
+Google Benchmark 1.7 or newer (optional: to measure)
+Rust 1.63 or newer with tokio and tokio-util, mimalloc 2, Valgrind 3.19 or newer (optional: to measure)
 TEXT
 }
 
@@ -102,9 +108,11 @@ install_packages() {
 }
 
 mode=install
+with_bench=no
 for argument in "$@"; do
   case $argument in
     --check) mode=check ;;
+    --bench) with_bench=yes ;;
     --help | -h) usage && exit 0 ;;
     *)
       complain "unknown option '$argument': try --help"
@@ -119,6 +127,8 @@ if ! packages=$(wanted_packages); then
   requirements
   exit 1
 fi
+
+[ "$with_bench" = no ] || packages="$packages $bench"
 
 # shellcheck disable=SC2086  # a list of words
 missing=$(missing_of $packages)

@@ -123,6 +123,16 @@ class Check(Setup):
         self.assertEqual(boost, ["libboost-dev", "libboost-thread-dev", "libboost-json-dev",
                                  "libboost-program-options-dev"])
 
+    def test_leaves_what_only_the_benchmarks_use_to_an_option(self):
+        without = self.missing()
+        with_bench = self.run_setup("--bench", "--check").stdout.split()
+
+        self.assertIn("libbenchmark-dev", without)
+        self.assertNotIn("valgrind", without)
+        self.assertEqual(with_bench, without + [
+            "cargo", "rustc", "librust-tokio-dev", "librust-tokio-util-dev", "libmimalloc-dev",
+            "valgrind"])
+
 
 class AnotherSystem(Setup):
     def test_lists_what_to_install_and_exits_1(self):
