@@ -2,6 +2,9 @@
 
 #include <boost/asio/error.hpp>
 
+#include <utility>
+#include <vector>
+
 namespace runtime_sharing::detail {
 
 /// Those who are no tasks of a scope: each is posted to the executor of its own handler.

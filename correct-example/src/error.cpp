@@ -23,6 +23,10 @@ class Category final : public boost::system::error_category {
         return "the runtime is being shut down; wait for its report";
       case Errc::no_runtime:
         return "no runtime was started";
+      case Errc::slot_closed:
+        return "the application is quitting: no more runtimes are started";
+      case Errc::scope_full:
+        return "the scope holds as many tasks as it may; await async_spawn() for room";
     }
     return "unknown error " + std::to_string(value);
   }

@@ -42,6 +42,10 @@ ShutdownReport Runtime::shutdown(Deadlines deadlines) {
   return core_->shutdown(deadlines);
 }
 
+const CancellationToken& Runtime::ended() const noexcept {
+  return core_->done;
+}
+
 bool Runtime::is_shutting_down() const noexcept {
   return core_->is_shutting_down();
 }

@@ -13,13 +13,18 @@ thread_local const RuntimeCore* core_of_this_thread = nullptr;
 /// The tasks' way into the context of the runtime: through the gate, and without an allocation.
 class RuntimeCore::Tree final : public ScopeTree {
  public:
-  explicit Tree(Context& context) : ScopeTree(context), executor_(context.get_executor()) {}
+  Tree(Context& context, const Runtime::Options& options)
+      : ScopeTree(context), options_(options), executor_(context.get_executor()) {}
 
   void listen() { close_with(context()); }
 
  private:
   void submit(TaskRunner runner, CoroutineTask& task) override {
     execute(std::move(runner), task.turn_memory.allocator());
+  }
+  bool may_wait_here() const noexcept override { return !gate.is_resident_here(); }
+  void warn(std::string_view message) const noexcept override {
+    if (options_.on_warning) options_.on_warning(message);
   }
   void submit(Waking waking) override { execute(std::move(waking), waking_.allocator()); }
 
@@ -31,6 +36,7 @@ class RuntimeCore::Tree final : public ScopeTree {
         .execute(std::forward<Function>(function));
   }
 
+  const Runtime::Options options_;
   const asio::io_context::executor_type executor_;
   EmbeddedMemory<96> waking_;
 };
@@ -38,10 +44,10 @@ class RuntimeCore::Tree final : public ScopeTree {
 RuntimeCore::RuntimeCore(Runtime::Options chosen)
     : options(std::move(chosen)),
       context(options.threads),
-      tree(std::make_shared<Tree>(context)),
+      tree(std::make_shared<Tree>(context, options)),
       root_state(std::make_shared<ScopeState>(
           "runtime '" + options.name + "', generation " + std::to_string(options.generation), token,
-          tree, nullptr, Errc::runtime_shut_down)),
+          tree, nullptr, ScopeLimits(), Errc::runtime_shut_down)),
       root(root_state),
       keep_running_(asio::make_work_guard(context)) {
   static_cast<Tree&>(*tree).listen();
@@ -110,7 +116,7 @@ void RuntimeCore::BlockingTask::interrupt() {
 void RuntimeCore::start_blocking(std::string task_name, std::function<void()> call) {
   join_those_who_left();
   const boost::intrusive_ptr task(new BlockingTask(std::move(task_name), root_state));
-  if (!root_state->admit(*task)) root_state->refuse(task->name);
+  if (const auto refusal = root_state->admit(*task)) root_state->refuse(task->name, refusal);
   TaskGuard guard(task);
   std::list<boost::intrusive_ptr<BlockingTask>> entry{task};
   {
@@ -178,7 +184,7 @@ bool RuntimeCore::running_in_this_thread() const noexcept {
 }
 
 void RuntimeCore::warn(std::string_view message) const noexcept {
-  if (options.on_warning) options.on_warning(message);
+  tree->warn(message);
 }
 
 bool RuntimeCore::is_shutting_down() const {

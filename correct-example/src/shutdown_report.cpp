@@ -22,6 +22,10 @@ std::string_view to_string(Rung rung) noexcept {
   return "unknown rung";
 }
 
+std::ostream& operator<<(std::ostream& stream, Rung rung) {
+  return stream << to_string(rung);
+}
+
 std::ostream& operator<<(std::ostream& stream, const ShutdownReport& report) {
   stream << "runtime '" << report.runtime << "', generation " << report.generation << ": reached '"
          << to_string(report.reached) << "'\n  tasks " << report.tasks_total << ", stragglers "

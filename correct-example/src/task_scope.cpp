@@ -141,7 +141,7 @@ void CoroutineTask::run_steps() {
 TaskGuard::~TaskGuard() {
   if (!record_) return;
   record_->destroyed = true;
-  ended({});
+  ended(std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted)));
 }
 
 void TaskGuard::ended(const std::exception_ptr& error) noexcept {
@@ -201,12 +201,13 @@ void ScopeTree::wake_batch() {
 
 ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
                        std::shared_ptr<ScopeTree> scope_tree, std::shared_ptr<ScopeState> parent,
-                       Errc refusal)
+                       ScopeLimits limits, Errc refusal)
     : name(std::move(scope_name)),
       token(std::move(scope_token)),
       tree(std::move(scope_tree)),
       depth(parent ? parent->depth + 1 : 0),
       parent_(std::move(parent)),
+      limits_(limits),
       refusal_(refusal) {
   const std::lock_guard lock(tree->mutex);
   if (tree->alive_at_depth.size() <= depth) tree->alive_at_depth.resize(depth + 1);
@@ -221,9 +222,17 @@ ScopeState::~ScopeState() {
   parent_->children_.erase(parent_->children_.iterator_to(*this));
 }
 
-bool ScopeState::admit(TaskRecord& record) {
+const ScopeState* ScopeState::full_one() const noexcept {
+  for (const ScopeState* scope = this; scope; scope = scope->parent_.get()) {
+    if (scope->alive_ >= scope->limits_.max_tasks) return scope;
+  }
+  return nullptr;
+}
+
+error_code ScopeState::admit(TaskRecord& record) {
   const std::lock_guard lock(tree->mutex);
-  if (closed_) return false;
+  if (closed_) return refusal_;
+  if (full_one() != nullptr) return Errc::scope_full;
   if (tree->alive == 0) tree->work_began();
   ++tree->alive;
   ++tree->alive_at_depth[depth];
@@ -232,23 +241,27 @@ bool ScopeState::admit(TaskRecord& record) {
     ++scope->alive_;
     ++scope->tasks_total_;
   }
-  return true;
+  return {};
 }
 
-void ScopeState::refuse(const std::string& task_name) const {
-  throw boost::system::system_error(refusal_, "task '" + task_name + "' refused by " + name);
+void ScopeState::refuse(const std::string& task_name, error_code reason) const {
+  throw boost::system::system_error(reason, "task '" + task_name + "' refused by " + name);
 }
 
 void ScopeState::leave(TaskRecord& record, const std::exception_ptr& error) noexcept {
   // User code, what() and all, runs before the lock.
   std::optional<Failure> failure;
-  const bool told = token.is_cancelled() || record.interrupted;
+  const bool told = token.is_cancelled() || record.interrupted || record.destroyed;
   if (error && !(told && is_cancellation(error))) failure = Failure{record.name, what_of(error)};
   bool drained_one = false;
   bool was_last = false;
+  Queue called;
+  std::optional<CancellationToken> end;
   {
     const std::lock_guard lock(tree->mutex);
     tasks_.erase(tasks_.iterator_to(record));
+    record.error_ = error;
+    end.swap(record.end_);
     was_last = --tree->alive == 0;
     --tree->alive_at_depth[depth];
     for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
@@ -256,10 +269,72 @@ void ScopeState::leave(TaskRecord& record, const std::exception_ptr& error) noex
       drained_one = drained_one || scope->is_drained();
       if (failure) scope->add_failure(*failure);
     }
+    call_next(called);
     tree->changed.notify_all();
   }
+  if (end) end->cancel();
+  for (const auto& place : called) place.turn.cancel();
+  if (failure && limits_.on_failure == FailurePolicy::cancel_scope) token.cancel();
   if (was_last) tree->work_ended();
   if (drained_one) announce_drained();
+}
+
+void ScopeState::call_next(Queue& called) noexcept {
+  for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
+    if (scope->queue_.empty() || scope->alive_ >= scope->limits_.max_tasks) continue;
+    called.splice(called.end(), scope->queue_, scope->queue_.begin());
+  }
+}
+
+CancellationToken TaskRecord::end() {
+  CancellationToken token;
+  {
+    const std::lock_guard lock(scope->tree->mutex);
+    if (hook_.is_linked()) {
+      if (!end_) end_ = token;
+      return *end_;
+    }
+  }
+  token.cancel();
+  return token;
+}
+
+std::exception_ptr TaskRecord::error() const {
+  const std::lock_guard lock(scope->tree->mutex);
+  return error_;
+}
+
+CancellationToken PlaceInQueue::queue_for(std::shared_ptr<ScopeState> full) {
+  const bool was_here_before = turn_.has_value();
+  const CancellationToken turn;
+  ScopeState::Queue place{{turn, full.get()}};
+  bool is_your_turn = false;
+  {
+    const std::lock_guard lock(full->tree->mutex);
+    auto* const scope = const_cast<ScopeState*>(full->full_one());
+    is_your_turn = full->closed_ || scope == nullptr;  // since it was asked
+    if (!is_your_turn) {
+      auto& queue = scope->queue_;
+      queue.splice(was_here_before ? queue.begin() : queue.end(), place);
+    }
+  }
+  turn_ = turn;
+  scope_ = std::move(full);
+  if (is_your_turn) turn.cancel();
+  return turn;
+}
+
+PlaceInQueue::~PlaceInQueue() {
+  if (!turn_) return;
+  ScopeState::Queue called;
+  {
+    const std::lock_guard lock(scope_->tree->mutex);
+    for (ScopeState* scope = scope_.get(); scope; scope = scope->parent_.get()) {
+      std::erase_if(scope->queue_, [this](const auto& place) { return place.turn == *turn_; });
+    }
+    if (turn_->is_cancelled()) scope_->call_next(called);  // it had its turn: whose is it now?
+  }
+  for (const auto& place : called) place.turn.cancel();
 }
 
 void ScopeState::add_failure(const Failure& failure) {
@@ -306,15 +381,24 @@ void ScopeState::for_each_scope(Scope& top, Visit visit) {
 
 void ScopeState::close() {
   std::vector<CancellationToken> drained_now;
+  Queue called;
   {
     const std::lock_guard lock(tree->mutex);
     for_each_scope(*this, [&](ScopeState& scope) {
       if (scope.closed_) return;
       scope.closed_ = true;
+      for (ScopeState* full = &scope; full; full = full->parent_.get()) {
+        auto& queue = full->queue_;
+        for (auto place = queue.begin(); place != queue.end();) {
+          const auto candidate = place++;
+          if (candidate->wanted == &scope) called.splice(called.end(), queue, candidate);
+        }
+      }
       if (scope.is_drained()) drained_now.push_back(scope.drained);
     });
     tree->changed.notify_all();
   }
+  for (const auto& place : called) place.turn.cancel();
   for (const auto& token_of_drained : drained_now) token_of_drained.cancel();
 }
 
@@ -358,19 +442,32 @@ TaskScope::TaskScope(std::shared_ptr<detail::ScopeState> state) noexcept
 
 // A scope is called by what a refused caller reads in the error.
 TaskScope::TaskScope(const std::string& name, const boost::asio::any_io_executor& executor,
-                     const CancellationToken& parent_token)
-    : TaskScope(std::make_shared<detail::ScopeState>("scope '" + name + "'",
-                                                     parent_token.child_token(),
-                                                     detail::ScopeTree::on(executor), nullptr)) {}
+                     const CancellationToken& parent_token, ScopeLimits limits)
+    : TaskScope(
+          std::make_shared<detail::ScopeState>("scope '" + name + "'", parent_token.child_token(),
+                                               detail::ScopeTree::on(executor), nullptr, limits)) {}
 
-TaskScope::TaskScope(const std::string& name, TaskScope& parent)
+TaskScope::TaskScope(const std::string& name, TaskScope& parent, ScopeLimits limits)
     : TaskScope(std::make_shared<detail::ScopeState>("scope '" + name + "'",
                                                      parent.token().child_token(),
-                                                     parent.state_->tree, parent.state_)) {}
+                                                     parent.state_->tree, parent.state_, limits)) {}
 
 TaskScope::~TaskScope() {
   close();
   token().cancel();
+  const auto alive = size();
+  if (alive == 0 || state_->is_root()) return;
+  state_->tree->warn(state_->name + " was destroyed with " + std::to_string(alive) +
+                     (alive == 1 ? " task" : " tasks") + " in it, among them '" +
+                     unfinished_name() + "': await async_wait() before");
+  if (state_->tree->may_wait_here()) {
+    wait_until(std::chrono::steady_clock::now() + Deadlines().wait);
+  }
+}
+
+std::string TaskScope::unfinished_name() const {
+  const auto names = unfinished();
+  return names.empty() ? std::string() : names.front();
 }
 
 void TaskScope::close() {

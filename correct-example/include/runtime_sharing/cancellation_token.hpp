@@ -13,8 +13,10 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <concepts>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -38,6 +40,10 @@ class CancellationToken {
   /// A new root token, not cancelled. Throws std::bad_alloc.
   CancellationToken();
 
+  /// A token that is cancelled when somebody requests the stop, on the thread of that request; born
+  /// cancelled if somebody has. Throws std::bad_alloc.
+  explicit CancellationToken(const std::stop_token& stop_token);
+
   /// A token that is cancelled with this one; born cancelled if this one is. Cancelling the child
   /// reaches neither this token nor its other children. Throws std::bad_alloc.
   CancellationToken child_token() const;
@@ -45,6 +51,10 @@ class CancellationToken {
   /// Cancels this token and all its descendants; all of them are cancelled when it returns. Wakes
   /// every waiter on the waiter's own executor: no handler runs inside the call.
   /// Returns whether this call did it: false when it was cancelled before.
+  ///
+  /// For tasks of a Runtime it allocates nothing, however many wait. For other handlers it posts
+  /// each, and throws what their executor throws (std::bad_alloc): the token is cancelled then, and
+  /// calling again wakes those that are left.
   bool cancel() const;
 
   /// Costs one atomic load: for loops that compute and never suspend.
@@ -57,6 +67,10 @@ class CancellationToken {
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code))
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto cancelled(CompletionToken&& completion_token = CompletionToken()) const;
+
+  /// For code that knows std::stop_token only: its stop is requested when this token is cancelled,
+  /// for as long as a handle of this token, or a waiter on it, lives. Throws std::bad_alloc.
+  std::stop_token stop_token() const;
 
   /// Identity: true for copies of one token only.
   friend bool operator==(const CancellationToken&, const CancellationToken&) = default;
@@ -211,6 +225,53 @@ auto CancellationToken::cancelled(CompletionToken&& completion_token) const {
   return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
       detail::InitiateCancelled(), completion_token, state_);
 }
+
+/// Calls a function when the token is cancelled: on the thread of cancel(), outside of any lock, so
+/// it may cancel, register, or destroy this object. If the token is cancelled already, it is called
+/// in the constructor. The function throws nothing (std::terminate otherwise), and does little: a
+/// logout waits for it.
+///
+/// The destructor waits while another thread is inside the function. Thread-safe.
+///
+/// Called elsewhere: `std::stop_callback`, `folly::CancellationCallback`,
+/// `seastar::abort_source::subscribe`.
+template <std::invocable Function>
+class [[nodiscard]] CancellationCallback final : private detail::CallbackNode {
+ public:
+  /// Throws what moving `function` throws.
+  template <std::convertible_to<Function> Callable>
+  CancellationCallback(const CancellationToken& token, Callable&& function)
+      : token_(token), function_(std::forward<Callable>(function)) {
+    detail::state_of(token_)->add(*this);
+  }
+  ~CancellationCallback() { detail::state_of(token_)->remove(*this); }
+
+ private:
+  void call() noexcept override { std::forward<Function>(function_)(); }
+
+  const CancellationToken token_;
+  Function function_;
+};
+
+template <typename Callable>
+CancellationCallback(const CancellationToken&, Callable) -> CancellationCallback<Callable>;
+
+/// Cancels its token when it goes out of scope, unless it was disarmed. For a scope that is left by
+/// an exception. Not thread-safe itself; movable, and a moved-from guard is disarmed.
+///
+/// Called elsewhere: `tokio_util::sync::DropGuard`.
+class [[nodiscard]] DropGuard {
+ public:
+  explicit DropGuard(CancellationToken token) noexcept : token_(std::move(token)) {}
+  DropGuard(DropGuard&& other) noexcept : token_(std::exchange(other.token_, std::nullopt)) {}
+  DropGuard& operator=(DropGuard&&) = delete;
+  ~DropGuard();
+
+  void disarm() noexcept { token_.reset(); }
+
+ private:
+  std::optional<CancellationToken> token_;
+};
 
 }  // namespace runtime_sharing
 

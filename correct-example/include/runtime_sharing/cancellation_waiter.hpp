@@ -20,9 +20,11 @@
 #include <boost/system/error_code.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <vector>
+#include <stop_token>
+#include <thread>
 
 namespace runtime_sharing::detail {
 
@@ -135,6 +137,41 @@ struct WaiterLane : boost::intrusive::list_base_hook<> {
   CancellationWaiter::List waiters;  // guarded by the mutex of the group
 };
 
+/// A function that cancel() calls, outside of any lock, on its own thread. The semantics are those
+/// of std::stop_callback.
+class CallbackNode {
+ public:
+  CallbackNode() = default;
+  CallbackNode(const CallbackNode&) = delete;
+  CallbackNode& operator=(const CallbackNode&) = delete;
+
+ protected:
+  ~CallbackNode() = default;
+
+ private:
+  friend class TokenState;
+
+  virtual void call() noexcept = 0;
+
+  boost::intrusive::list_member_hook<> hook_;  // guarded by the mutex of the token's tree
+  bool calling_ = false;                       // the same
+  std::thread::id called_on_;                  // the same
+  bool* destroyed_ = nullptr;                  // belongs to the thread that calls
+
+ public:
+  using List = boost::intrusive::list<
+      CallbackNode,
+      boost::intrusive::member_hook<CallbackNode, boost::intrusive::list_member_hook<>,
+                                    &CallbackNode::hook_>,
+      boost::intrusive::constant_time_size<false>>;
+};
+
+/// What all tokens of one tree share.
+struct TokenTree {
+  std::mutex mutex;
+  std::condition_variable callback_returned;
+};
+
 /// The shared state of a token's copies. Knows its parent (and keeps it alive) and its children
 /// (and does not). One mutex serves a whole tree of tokens: cancelling is one step for a subtree.
 class TokenState {
@@ -150,21 +187,33 @@ class TokenState {
   /// The lane of the group's waiters.
   WaiterLane& lane_of(WaiterGroup& group);
 
+  /// Calls at once if the token is cancelled already.
+  void add(CallbackNode& callback);
+  /// Returns when the callback is not being called, or is on this very thread.
+  void remove(CallbackNode& callback) noexcept;
+
+  std::stop_token stop_token();
+
  private:
+  class StopBridge;
   using Hook = boost::intrusive::list_member_hook<>;
 
-  bool mark_cancelled(std::shared_ptr<WaiterGroup>& to_wake_up) noexcept;
+  bool mark_cancelled(std::shared_ptr<WaiterGroup>& to_wake_up,
+                      CallbackNode::List& to_call) noexcept;
+  static void call_all(TokenTree& tree, CallbackNode::List& to_call) noexcept;
 
-  const std::shared_ptr<std::mutex> tree_mutex_;
+  const std::shared_ptr<TokenTree> tree_;
   std::shared_ptr<TokenState> parent_;       // written by constructor and destructors only
-  std::atomic<bool> cancelled_{false};       // written with *tree_mutex_ held
+  std::atomic<bool> cancelled_{false};       // written with tree_->mutex held
   std::atomic<WaiterLane*> lanes_{nullptr};  // the same; only ever grows
-  Hook sibling_hook_;                        // guarded by *tree_mutex_, like all below
+  Hook sibling_hook_;                        // guarded by tree_->mutex, like all below
 
   using Children = boost::intrusive::list<
       TokenState, boost::intrusive::member_hook<TokenState, Hook, &TokenState::sibling_hook_>,
       boost::intrusive::constant_time_size<false>>;
   Children children_;
+  CallbackNode::List callbacks_;
+  std::unique_ptr<StopBridge> stop_bridge_;
 };
 
 }  // namespace runtime_sharing::detail

@@ -56,6 +56,9 @@ class ContextGate {
     }
   }
 
+  /// Whether a Resident of this gate is on this thread.
+  bool is_resident_here() const noexcept { return home_ == this; }
+
   bool is_closed() const noexcept { return (state_.load() & closed) != 0; }
 
  private:

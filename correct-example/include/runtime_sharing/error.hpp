@@ -17,6 +17,8 @@ enum class Errc {
   runtime_running,    ///< the slot holds a runtime that still runs
   runtime_stopping,   ///< the slot's runtime is being shut down
   no_runtime,         ///< the slot holds no runtime
+  slot_closed,        ///< the slot starts no more runtimes
+  scope_full,         ///< the scope holds as many tasks as it may
 };
 
 /// The category of these codes, named "runtime_sharing".

@@ -96,8 +96,8 @@ class Runtime {
   /// Spawns into the root scope. Throws system_error with Errc::runtime_shut_down, naming the
   /// generation, once a shutdown has begun.
   template <TaskFunction F>
-  void spawn(std::string task_name, F&& task) {
-    scope().spawn(std::move(task_name), std::forward<F>(task));
+  TaskHandle spawn(std::string task_name, F&& task) {
+    return scope().spawn(std::move(task_name), std::forward<F>(task));
   }
 
   /// Runs a blocking `function` on a Boost.Thread of its own and completes on the handler's
@@ -126,6 +126,9 @@ class Runtime {
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_shutdown(Deadlines deadlines = {},
                       CompletionToken&& completion_token = CompletionToken());
+
+  /// Cancelled when a shutdown is over and its report is there: for those who did not ask for it.
+  const CancellationToken& ended() const noexcept;
 
   /// A shutdown has begun, or is over.
   bool is_shutting_down() const noexcept;

@@ -22,10 +22,29 @@ class RuntimeSlot {
   /// `options` is the pattern of every generation; its `generation` is the first one's number.
   explicit RuntimeSlot(Runtime::Options options);
 
-  /// Starts the next generation. Throws system_error with Errc::runtime_running or
-  /// Errc::runtime_stopping while the present one has not been shut down to its end; what
-  /// Runtime::start() throws.
-  std::shared_ptr<Runtime> start();
+  /// What start() does while the present generation is being shut down.
+  enum class WhileStopping {
+    refuse,  ///< throws Errc::runtime_stopping
+    wait,    ///< waits for the end of that shutdown
+  };
+
+  /// Starts the next generation. Throws system_error with Errc::runtime_running while the present
+  /// one runs, Errc::runtime_stopping as chosen, Errc::slot_closed after close(), and with
+  /// std::errc::resource_deadlock_would_occur if it would wait on a thread of the runtime that it
+  /// waits for; what Runtime::start() throws.
+  std::shared_ptr<Runtime> start(WhileStopping policy = WhileStopping::refuse);
+
+  /// The same as an initiating function with the signature `void(error_code,
+  /// std::shared_ptr<Runtime>)`: waits without blocking, and works on any thread. The slot must
+  /// live until it completes. Errors that are no system_error leave it as exceptions.
+  template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code,
+                                                 std::shared_ptr<Runtime>))
+                CompletionToken = boost::asio::use_awaitable_t<>>
+  auto async_start(CompletionToken&& completion_token = CompletionToken());
+
+  /// From now on no generation is started; who waits for that is refused. The present one goes on:
+  /// shut it down.
+  void close();
 
   /// The runtime of the present generation; null before the first start() and after a shutdown.
   std::shared_ptr<Runtime> current() const;
@@ -44,9 +63,14 @@ class RuntimeSlot {
  private:
   void let_go_of(const std::shared_ptr<Runtime>& ended);
 
+  /// Null, or why not: the error, and the runtime to wait for if that is Errc::runtime_stopping.
+  std::shared_ptr<Runtime> try_start(boost::system::error_code& error,
+                                     std::shared_ptr<Runtime>& stopping);
+
   mutable std::mutex mutex_;
-  Runtime::Options next_;             // guarded by mutex_
-  std::shared_ptr<Runtime> current_;  // guarded by mutex_
+  bool closed_ = false;  // guarded by mutex_, like all below
+  Runtime::Options next_;
+  std::shared_ptr<Runtime> current_;
 };
 
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
@@ -68,6 +92,22 @@ auto RuntimeSlot::async_shutdown(Deadlines deadlines, CompletionToken&& completi
         if (!runtime) return self.complete(Errc::no_runtime, {});
         let_go_of(std::exchange(runtime, nullptr));
         self.complete(error, report ? *std::move(report) : ShutdownReport{});
+      },
+      completion_token);
+}
+
+template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, std::shared_ptr<Runtime>))
+              CompletionToken>
+auto RuntimeSlot::async_start(CompletionToken&& completion_token) {
+  return boost::asio::async_compose<CompletionToken,
+                                    void(boost::system::error_code, std::shared_ptr<Runtime>)>(
+      [this, begun = false](auto& self, boost::system::error_code error = {}) mutable {
+        if (!std::exchange(begun, true)) return boost::asio::post(std::move(self));
+        std::shared_ptr<Runtime> stopping;
+        std::shared_ptr<Runtime> started;
+        if (!error) started = try_start(error, stopping);
+        if (stopping) return stopping->ended().cancelled(std::move(self));
+        self.complete(error, std::move(started));
       },
       completion_token);
 }

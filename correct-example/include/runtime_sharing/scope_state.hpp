@@ -15,10 +15,37 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <limits>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
+
+namespace runtime_sharing {
+
+/// What a task's exception means for the other tasks of its scope. Cancellation is no failure.
+///
+/// Called elsewhere: `folly::coro::AsyncScope` keeps going (and terminates); Ceph's
+/// `co_spawn_group` cancels or waits by `cancel_on_error`.
+enum class FailurePolicy {
+  keep_going,    ///< nothing: it is in the report and in the task's handle
+  cancel_scope,  ///< the first failure cancels the scope's token
+};
+
+/// What a scope is told when it is made.
+///
+/// Called elsewhere: Ceph's `co_spawn_group` has a `spawn_limit`.
+struct ScopeLimits {
+  FailurePolicy on_failure = FailurePolicy::keep_going;
+  /// As many tasks may be in the scope and the scopes below it at a time.
+  std::size_t max_tasks = std::numeric_limits<std::size_t>::max();
+};
+
+}  // namespace runtime_sharing
 
 namespace runtime_sharing::detail {
 
@@ -51,9 +78,19 @@ class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
   /// The frame was destroyed instead of finishing. Set before the task counts as ended.
   std::atomic<bool> destroyed{false};
 
+  /// Cancelled when the task has ended. Thread-safe.
+  CancellationToken end();
+  /// What left the task, once it has ended: nothing, its exception, or `operation_aborted` for a
+  /// task that was destroyed. Thread-safe.
+  std::exception_ptr error() const;
+
  private:
   friend class ScopeState;
-  boost::intrusive::list_member_hook<> hook_;  // guarded by the mutex of the scope's tree
+
+  // All guarded by the mutex of the scope's tree.
+  boost::intrusive::list_member_hook<> hook_;  // linked until the task has ended
+  std::optional<CancellationToken> end_;       // made for the first one who asks
+  std::exception_ptr error_;
 };
 
 /// Counts the task as ended when the coroutine is gone, whichever way it went: finished, failed, or
@@ -91,6 +128,10 @@ class ScopeTree : public WaiterGroup {
   /// The first task of an empty tree is there; with `mutex` held. The last one has gone.
   virtual void work_began() {}
   virtual void work_ended() noexcept {}
+  /// Whether this thread may wait for tasks: others run them, for sure.
+  virtual bool may_wait_here() const noexcept { return false; }
+  /// Takes the few lines that nobody asked for.
+  virtual void warn(std::string_view message) const noexcept { static_cast<void>(message); }
 
   std::mutex mutex;
   std::condition_variable changed;  ///< a task ended, or whatever else a shutdown waits for
@@ -121,19 +162,37 @@ class ScopeTree : public WaiterGroup {
   bool waking_is_submitted_ = false;  // guarded by mutex_
 };
 
+/// A spawner's place in the queue for a full scope. Gives its turn to the next one when it goes.
+class PlaceInQueue {
+ public:
+  PlaceInQueue() = default;
+  PlaceInQueue(PlaceInQueue&& other) noexcept
+      : scope_(std::move(other.scope_)), turn_(std::exchange(other.turn_, std::nullopt)) {}
+  PlaceInQueue& operator=(PlaceInQueue&&) = delete;
+  ~PlaceInQueue();
+
+  /// Queues in front if this one was queued before. The token is cancelled when it is its turn.
+  CancellationToken queue_for(std::shared_ptr<ScopeState> full);
+
+ private:
+  std::shared_ptr<ScopeState> scope_;
+  std::optional<CancellationToken> turn_;
+};
+
 class ScopeState : public std::enable_shared_from_this<ScopeState> {
  public:
   /// `refusal` is the error of a spawn on the closed scope.
   ScopeState(std::string scope_name, CancellationToken token, std::shared_ptr<ScopeTree> tree,
-             std::shared_ptr<ScopeState> parent, Errc refusal = Errc::scope_closed);
+             std::shared_ptr<ScopeState> parent, ScopeLimits limits = {},
+             Errc refusal = Errc::scope_closed);
   ~ScopeState();
   ScopeState(const ScopeState&) = delete;
   ScopeState& operator=(const ScopeState&) = delete;
 
-  /// Counts the task in. False if the scope is closed.
-  bool admit(TaskRecord& record);
-  /// Throws system_error with the scope's refusal.
-  [[noreturn]] void refuse(const std::string& task_name) const;
+  /// Counts the task in. The error says why not: closed, or full.
+  error_code admit(TaskRecord& record);
+  /// Throws system_error.
+  [[noreturn]] void refuse(const std::string& task_name, error_code reason) const;
   /// Counts it out. `error`: the exception that left the task, if one did. A task that was told to
   /// end and ends by `operation_aborted` has not failed.
   void leave(TaskRecord& record, const std::exception_ptr& error) noexcept;
@@ -143,6 +202,7 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
   /// This scope and all below it.
   void close();
   bool is_closed() const;
+  bool is_root() const noexcept { return parent_ == nullptr; }
   std::size_t alive() const;
   /// Closed and empty, and that for ever. With tree->mutex held.
   bool is_drained() const noexcept { return closed_ && alive_ == 0; }
@@ -163,12 +223,25 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
   using Tasks = boost::intrusive::list<
       TaskRecord, boost::intrusive::member_hook<TaskRecord, boost::intrusive::list_member_hook<>,
                                                 &TaskRecord::hook_>>;
+  friend class PlaceInQueue;
+  struct Place {
+    CancellationToken turn;
+    const ScopeState* wanted;  // the scope that is spawned into
+  };
+  using Queue = std::list<Place>;
+
+  /// This scope or the nearest above it that is full; null if there is room. With the mutex held.
+  const ScopeState* full_one() const noexcept;
+  /// Moves as many as there is room for out of the queues. With the mutex held.
+  void call_next(Queue& called) noexcept;
+
   template <typename Scope, typename Visit>
   static void for_each_scope(Scope& top, Visit visit);
   void add_failure(const Failure& failure);
   void announce_drained() noexcept;
 
   const std::shared_ptr<ScopeState> parent_;
+  const ScopeLimits limits_;
   const Errc refusal_;
 
   // All guarded by tree->mutex.
@@ -183,6 +256,7 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
   std::size_t tasks_total_ = 0;
   std::size_t failures_total_ = 0;
   std::vector<Failure> failures_;
+  Queue queue_;  // spawners that wait for room
 };
 
 }  // namespace runtime_sharing::detail
