@@ -8,9 +8,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/thread/lock_guard.hpp>
+#include <boost/thread/thread.hpp>
 #include <gmock/gmock.h>
 
 #include <mutex>
@@ -82,8 +82,8 @@ constexpr unsigned line_of_the_guard = __LINE__ - 3;
 
 TEST(SuspensionChecker, NamesTheLockItsLineAndTheTaskAtTheSuspension) {
   const Findings findings;
-  asio::io_context context;
   checked::Mutex mutex("store");
+  asio::io_context context;
 
   asio::co_spawn(checked::executor(context.get_executor(), "receiver"), suspend_with_a_guard(mutex),
                  asio::detached);
@@ -99,8 +99,8 @@ TEST(SuspensionChecker, NamesTheLockItsLineAndTheTaskAtTheSuspension) {
 
 TEST(SuspensionChecker, ReportsASuspensionOnceAndTheMutexGoesOnToWork) {
   const Findings findings;
-  asio::io_context context;
   checked::Mutex mutex("store");
+  asio::io_context context;
 
   asio::co_spawn(checked::executor(context.get_executor(), "receiver"), suspend_with_a_guard(mutex),
                  asio::detached);
@@ -113,8 +113,8 @@ TEST(SuspensionChecker, ReportsASuspensionOnceAndTheMutexGoesOnToWork) {
 
 TEST(SuspensionChecker, SaysNothingOfALockThatIsReleasedBeforeTheSuspension) {
   const Findings findings;
-  asio::io_context context;
   checked::Mutex mutex("store");
+  asio::io_context context;
 
   asio::co_spawn(
       checked::executor(context.get_executor(), "receiver"),
@@ -134,8 +134,8 @@ TEST(SuspensionChecker, SaysNothingOfALockThatIsReleasedBeforeTheSuspension) {
 
 TEST(SuspensionChecker, LooksThroughACoroutineThatTheTaskAwaits) {
   const Findings findings;
-  asio::io_context context;
   checked::Mutex mutex("store");
+  asio::io_context context;
 
   asio::co_spawn(
       checked::executor(context.get_executor(), "receiver"),
@@ -169,8 +169,8 @@ TEST(SuspensionChecker, ReportsEveryLockAndSeesThoseOfOtherGuards) {
 
 TEST(SuspensionChecker, DoesNotBlameAHandlerForALockTakenAroundIt) {
   const Findings findings;
-  asio::io_context context;
   checked::Mutex mutex("of the caller");
+  asio::io_context context;
   asio::post(checked::executor(context.get_executor(), "innocent"), [] {});
 
   {
@@ -200,31 +200,33 @@ TEST(SuspensionChecker, AsksEachOfTwoNestedHandlersForItsOwnLocks) {
   kept.unlock();
 }
 
-TEST(SuspensionChecker, FindsEveryTaskOnAPoolOfThreads) {
-  constexpr int tasks = 200;
+TEST(SuspensionChecker, KeepsAListForEachThread) {
+  constexpr int threads = 4;
+  constexpr int rounds = 100;
   const Findings findings;
-  std::vector<std::unique_ptr<checked::Mutex>> mutexes;
-  asio::thread_pool pool(4);
 
-  for (int i = 0; i < tasks; ++i) {
-    mutexes.push_back(std::make_unique<checked::Mutex>("one of many"));
-    asio::co_spawn(
-        checked::executor(asio::make_strand(pool), "task"),
-        [](checked::Mutex& mutex) -> asio::awaitable<void> {
-          mutex.lock();
-          co_await suspend();
-        }(*mutexes.back()),
-        asio::detached);
+  std::vector<boost::thread> workers;
+  for (int i = 0; i < threads; ++i) {
+    workers.emplace_back([] {
+      checked::Mutex mutex("of this thread");
+      asio::io_context context;
+      const auto executor = checked::executor(asio::make_strand(context), "task");
+      for (int round = 0; round < rounds; ++round) {
+        asio::co_spawn(executor, suspend_with_a_guard(mutex), asio::detached);
+        context.run();
+        context.restart();
+      }
+    });
   }
-  pool.join();
+  for (auto& worker : workers) worker.join();
 
-  EXPECT_EQ(findings.all().size(), std::size_t{tasks});
+  EXPECT_EQ(findings.all().size(), std::size_t{threads * rounds});
 }
 
 TEST(SuspensionChecker, ServesAsTheExecutorOfAScope) {
   const Findings findings;
-  asio::io_context context;
   checked::Mutex mutex("store");
+  asio::io_context context;
   runtime_sharing::TaskScope scope("session",
                                    checked::executor(context.get_executor(), "a task of session"));
 
@@ -236,8 +238,8 @@ TEST(SuspensionChecker, ServesAsTheExecutorOfAScope) {
 }
 
 TEST(SuspensionCheckerDeathTest, AbortsAndSaysWhyUnlessToldOtherwise) {
-  asio::io_context context;
   checked::Mutex mutex("store");
+  asio::io_context context;
   asio::co_spawn(checked::executor(context.get_executor(), "receiver"), suspend_with_a_guard(mutex),
                  asio::detached);
 
