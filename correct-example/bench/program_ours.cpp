@@ -29,15 +29,18 @@ class OurProgram final : public Program {
     auto name = "task-" + std::to_string(index);
     switch (work_.wait) {
       case Wait::none:
-        return scope_.spawn(std::move(name), []() -> asio::awaitable<void> { co_return; });
+        scope_.spawn(std::move(name), []() -> asio::awaitable<void> { co_return; });
+        break;
       case Wait::token:
-        return scope_.spawn(std::move(name), [this, index, token = token()] {
+        scope_.spawn(std::move(name), [this, index, token = token()] {
           return wait_for_cancellation(index, token);
         });
+        break;
       case Wait::sleep:
-        return scope_.spawn(std::move(name), [this, index, token = token()] {
+        scope_.spawn(std::move(name), [this, index, token = token()] {
           return sleep_for_an_hour(index, token);
         });
+        break;
     }
   }
 
