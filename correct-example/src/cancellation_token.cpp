@@ -33,7 +33,7 @@ TokenState::~TokenState() {
     const std::lock_guard lock(tree_->mutex);
     if (sibling_hook_.is_linked()) parent_->children_.erase(parent_->children_.iterator_to(*this));
   }
-  for (const WaiterLane* lane = lanes_; lane != nullptr;) {
+  for (const WaiterLane* lane = lanes_; lane != nullptr && lane != &*first_lane_;) {
     delete std::exchange(lane, lane->next);
   }
   // One ancestor after the other: a long chain whose last handle goes must not recurse.
@@ -157,7 +157,10 @@ WaiterLane& TokenState::lane_of(WaiterGroup& group) {
   if (WaiterLane* const known = find()) return *known;
   const std::lock_guard lock(tree_->mutex);
   if (WaiterLane* const known = find()) return *known;
-  auto* const lane = new WaiterLane(group.shared_from_this(), lanes_.load());
+  WaiterLane* const others = lanes_;
+  WaiterLane* const lane = others == nullptr
+                               ? &first_lane_.emplace(group.shared_from_this(), nullptr)
+                               : new WaiterLane(group.shared_from_this(), others);
   lanes_.store(lane, std::memory_order_release);
   return *lane;
 }

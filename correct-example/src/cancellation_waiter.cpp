@@ -10,19 +10,13 @@ namespace runtime_sharing::detail {
 /// Those who are no tasks of a scope: each is posted to the executor of its own handler.
 class LooseWaiters final : public WaiterGroup {
   void start_waking() override {
-    std::unique_lock lock(mutex_);
-    while (!woken_.empty()) {
-      CancellationWaiter& waiter = woken_.front();
-      woken_.pop_front();
-      lock.unlock();
+    while (CancellationWaiter* const waiter = take_woken()) {
       try {
-        waiter.deliver();
+        waiter->deliver();
       } catch (...) {
-        lock.lock();
-        woken_.push_front(waiter);  // the next cancel() tries again
+        put_back(*waiter);  // the next cancel() tries again
         throw;
       }
-      lock.lock();
     }
   }
 };
@@ -124,10 +118,26 @@ void WaiterGroup::close() noexcept {
   }
 }
 
+CancellationWaiter* WaiterGroup::take_woken() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (woken_.empty()) return nullptr;
+  CancellationWaiter& first = woken_.front();
+  woken_.pop_front();
+  if (woken_.empty()) has_woken_ = false;
+  return &first;
+}
+
+void WaiterGroup::put_back(CancellationWaiter& waiter) noexcept {
+  const std::lock_guard lock(mutex_);
+  woken_.push_front(waiter);
+  has_woken_ = true;
+}
+
 void WaiterGroup::wake(WaiterLane& lane, std::shared_ptr<WaiterGroup>& to_wake_up) noexcept {
   const std::lock_guard lock(mutex_);
   woken_.splice(woken_.end(), lane.waiters);
   if (announced_ || woken_.empty()) return;
+  has_woken_ = true;
   announced_ = true;
   next_to_wake_up_ = std::exchange(to_wake_up, lane.group);
 }

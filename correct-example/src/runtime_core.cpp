@@ -10,47 +10,16 @@ thread_local const RuntimeCore* core_of_this_thread = nullptr;
 
 }  // namespace
 
-/// The tasks' way into the context of the runtime: through the gate, and without an allocation.
-class RuntimeCore::Tree final : public ScopeTree {
- public:
-  Tree(Context& context, const Runtime::Options& options)
-      : ScopeTree(context), options_(options), executor_(context.get_executor()) {}
-
-  void listen() { close_with(context()); }
-
- private:
-  void submit(TaskRunner runner, CoroutineTask& task) override {
-    execute(std::move(runner), task.turn_memory.allocator());
-  }
-  bool may_wait_here() const noexcept override { return !gate.is_resident_here(); }
-  void warn(std::string_view message) const noexcept override {
-    if (options_.on_warning) options_.on_warning(message);
-  }
-  void submit(Waking waking) override { execute(std::move(waking), waking_.allocator()); }
-
-  template <typename Function, typename Allocator>
-  void execute(Function&& function, Allocator allocator) {
-    const ContextGate::Entry entry(gate);
-    if (!entry) return;
-    asio::require(executor_, asio::execution::blocking.never, asio::execution::allocator(allocator))
-        .execute(std::forward<Function>(function));
-  }
-
-  const Runtime::Options options_;
-  const asio::io_context::executor_type executor_;
-  EmbeddedMemory<96> waking_;
-};
-
 RuntimeCore::RuntimeCore(Runtime::Options chosen)
     : options(std::move(chosen)),
       context(options.threads),
-      tree(std::make_shared<Tree>(context, options)),
+      tree(std::make_shared<RuntimeTree>(context.get_executor(), options)),
       root_state(std::make_shared<ScopeState>(
           "runtime '" + options.name + "', generation " + std::to_string(options.generation), token,
           tree, nullptr, ScopeLimits(), Errc::runtime_shut_down)),
       root(root_state),
       keep_running_(asio::make_work_guard(context)) {
-  static_cast<Tree&>(*tree).listen();
+  tree->begin();
 }
 
 void RuntimeCore::start_threads() {
@@ -59,6 +28,7 @@ void RuntimeCore::start_threads() {
       const std::lock_guard lock(tree->mutex);
       OwnedThread& own = workers_.emplace_back();
       own.left = true;  // until there is a thread
+      own.number = workers_.size();
       own.thread = boost::thread([self = shared_from_this(), &own] { self->work(own); });
       own.left = false;
       ++workers_in_context_;
@@ -72,7 +42,7 @@ void RuntimeCore::start_threads() {
 void RuntimeCore::work(OwnedThread& own) noexcept {
   core_of_this_thread = this;
   if (options.on_thread_start) options.on_thread_start();
-  run_handlers();
+  run_handlers(own);
   bool last = false;
   {
     const std::lock_guard lock(tree->mutex);
@@ -93,8 +63,8 @@ void RuntimeCore::destroy_suspended() noexcept {
   context.destroy_suspended();
 }
 
-void RuntimeCore::run_handlers() noexcept {
-  const ContextGate::Resident resident(tree->gate);
+void RuntimeCore::run_handlers(const OwnedThread& own) noexcept {
+  const ContextGate::Resident resident(tree->gate, own.number);
   for (;;) {
     try {
       context.run();

@@ -10,6 +10,36 @@
 
 namespace runtime_sharing::detail {
 
+/// The tasks' way into the context of a runtime: through its gate, and without an allocation.
+class RuntimeTree final : public ScopeTree {
+ public:
+  RuntimeTree(asio::io_context::executor_type executor, const Runtime::Options& options)
+      : ScopeTree(executor.context()), options_(options), executor_(executor) {}
+
+  void begin() { ScopeTree::begin(static_cast<std::size_t>(options_.threads)); }
+
+  bool may_wait_here() const noexcept override { return thread_number() == 0; }
+  void warn(std::string_view message) const noexcept override {
+    if (options_.on_warning) options_.on_warning(message);
+  }
+
+  ContextGate gate;
+
+ private:
+  void post(Batch batch) override {
+    const ContextGate::Entry entry(gate);
+    if (!entry) return;
+    asio::require(executor_, asio::execution::blocking.never,
+                  asio::execution::allocator(batch_memory_.allocator()))
+        .execute(std::move(batch));
+  }
+  std::size_t thread_number() const noexcept override { return gate.resident_here(); }
+
+  const Runtime::Options options_;
+  const asio::io_context::executor_type executor_;
+  EmbeddedMemory<96> batch_memory_;  // one is posted at a time
+};
+
 /// Outlives its Runtime where it must: every thread of the runtime co-owns it, so the last owner of
 /// a Runtime may let go anywhere, and a thread that is left behind keeps all that it may touch.
 class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
@@ -49,11 +79,10 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
     void destroy_suspended() { shutdown(); }
   };
 
-  class Tree;
-
   struct OwnedThread {
     boost::thread thread;
-    bool left = false;  // past everything of ours: joining it does not block
+    std::size_t number = 0;  // of a worker, from 1
+    bool left = false;       // past everything of ours: joining it does not block
   };
 
   /// A blocking call: interrupted by Boost.Thread.
@@ -73,7 +102,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   };
 
   void work(OwnedThread& own) noexcept;
-  void run_handlers() noexcept;
+  void run_handlers(const OwnedThread& own) noexcept;
   void destroy_suspended() noexcept;
   void run_blocking(BlockingTask& task, TaskGuard guard, std::function<void()> call) noexcept;
   void join_those_who_left();
@@ -85,16 +114,17 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   void climb();
   void wait_for_tasks();
   Records interrupt_deaf_tasks();
-  void wait_for_ends(std::unique_lock<std::mutex>& lock, std::size_t depth, Clock::rep steps_left);
+  void wait_for_ends(std::unique_lock<AdaptiveMutex>& lock, std::size_t depth,
+                     Clock::rep steps_left);
   std::size_t stop_threads();
   ShutdownReport write_report(const Records& interrupted, const Records& unstoppable,
                               std::size_t abandoned) const;
   template <typename Limit, typename Condition>
-  void wait_until(std::unique_lock<std::mutex>& lock, Limit limit, Condition condition);
+  void wait_until(std::unique_lock<AdaptiveMutex>& lock, Limit limit, Condition condition);
 
  public:
   Context context;
-  const std::shared_ptr<ScopeTree> tree;
+  const std::shared_ptr<RuntimeTree> tree;
   const std::shared_ptr<ScopeState> root_state;
   TaskScope root;
 

@@ -109,7 +109,7 @@ RuntimeCore::Records RuntimeCore::interrupt_deaf_tasks() {
 }
 
 /// Waits for the tasks at `depth` and below it, for a fair share of the time that is left.
-void RuntimeCore::wait_for_ends(std::unique_lock<std::mutex>& lock, std::size_t depth,
+void RuntimeCore::wait_for_ends(std::unique_lock<AdaptiveMutex>& lock, std::size_t depth,
                                 Clock::rep steps_left) {
   const auto share = (schedule_.interrupt - Clock::now()) / steps_left;
   const auto end_of_step = Clock::now() + share;
@@ -176,7 +176,8 @@ ShutdownReport RuntimeCore::write_report(const Records& interrupted, const Recor
 
 /// The limit is asked anew at each wake-up: a later caller may have shortened it.
 template <typename Limit, typename Condition>
-void RuntimeCore::wait_until(std::unique_lock<std::mutex>& lock, Limit limit, Condition condition) {
+void RuntimeCore::wait_until(std::unique_lock<AdaptiveMutex>& lock, Limit limit,
+                             Condition condition) {
   while (!condition() && Clock::now() < limit()) tree->changed.wait_until(lock, limit());
 }
 

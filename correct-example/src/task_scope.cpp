@@ -3,8 +3,6 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <new>
-
 namespace runtime_sharing {
 namespace detail {
 namespace {
@@ -36,10 +34,11 @@ class ExecutorTree final : public ScopeTree {
       : ScopeTree(asio::query(executor, asio::execution::context)),
         executor_(asio::require(executor, asio::execution::blocking.never)) {}
 
-  void listen() { close_with(context()); }
+  void begin() { ScopeTree::begin(0); }
 
-  void close() noexcept override {
-    ScopeTree::close();
+ private:
+  void end() noexcept override {
+    ScopeTree::end();
     // A strand's executor must not outlive the strand's context.
     asio::any_io_executor executor;
     asio::any_io_executor work;
@@ -48,12 +47,8 @@ class ExecutorTree final : public ScopeTree {
     work.swap(work_);
   }
 
- private:
-  void submit(TaskRunner runner, CoroutineTask&) override { execute(std::move(runner)); }
-  void submit(Waking waking) override { execute(std::move(waking)); }
-  template <typename Function>
-  void execute(Function&& function) {
-    if (executor_) executor_.execute(std::forward<Function>(function));
+  void post(Batch batch) override {
+    if (executor_) executor_.execute(std::move(batch));
   }
 
   // A task that is not suspended in an operation keeps its context running, too.
@@ -94,7 +89,7 @@ void push_to(CoroutineTask& task, QueuedOperation& operation) {
 }
 
 WaiterGroup& waiters_of(const CoroutineTask& task) noexcept {
-  return *task.scope->tree;
+  return task.scope->tree->waiters_here();
 }
 
 void CoroutineTask::interrupt() {
@@ -102,10 +97,6 @@ void CoroutineTask::interrupt() {
     self->interrupted = true;
     self->signal.emit(asio::cancellation_type::terminal);
   });
-}
-
-void CoroutineTask::submit() {
-  scope->tree->submit(TaskRunner(this), *this);
 }
 
 void CoroutineTask::run_steps() {
@@ -126,7 +117,7 @@ void CoroutineTask::run_steps() {
 
   bool more = true;
   const auto go_on_later = [&] {
-    if (more) submit();
+    if (more) scope->tree->submit(*this);
   };
   try {
     const Turn turn(*this);
@@ -152,51 +143,8 @@ void TaskGuard::ended(const std::exception_ptr& error) noexcept {
 
 std::shared_ptr<ScopeTree> ScopeTree::on(const asio::any_io_executor& executor) {
   auto tree = std::make_shared<ExecutorTree>(executor);
-  tree->listen();
+  tree->begin();
   return tree;
-}
-
-void ScopeTree::start_waking() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (waking_is_submitted_ || woken_.empty()) return;
-    waking_is_submitted_ = true;
-  }
-  submit_waking();
-}
-
-void ScopeTree::submit_waking() {
-  try {
-    submit(Waking(shared_from_this()));
-  } catch (...) {
-    const std::lock_guard lock(mutex_);
-    waking_is_submitted_ = false;
-    throw;
-  }
-}
-
-/// Each task is resumed here and now, without a post of its own. There is always a next batch
-/// under way before a task gets the thread: if it does not give it back, the others do not wait.
-void ScopeTree::wake_batch() {
-  constexpr int batch = 64;  // then others who use the context have their turn
-  std::unique_lock lock(mutex_);
-  waking_is_submitted_ = false;
-  for (int i = 0; !woken_.empty() && (i < batch || !waking_is_submitted_); ++i) {
-    CancellationWaiter& waiter = woken_.front();
-    woken_.pop_front();
-    const bool more = !woken_.empty() && !std::exchange(waking_is_submitted_, true);
-    lock.unlock();
-    if (more) {
-      try {
-        submit_waking();
-      } catch (const std::bad_alloc&) {
-        // Then this batch goes on.
-      }
-    }
-    const boost::intrusive_ptr task(waiter.task());
-    task->run_or_push(waiter);
-    lock.lock();
-  }
 }
 
 ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
@@ -263,14 +211,14 @@ void ScopeState::leave(TaskRecord& record, const std::exception_ptr& error) noex
     record.error_ = error;
     end.swap(record.end_);
     was_last = --tree->alive == 0;
-    --tree->alive_at_depth[depth];
+    const bool depth_is_empty = --tree->alive_at_depth[depth] == 0;
     for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
       --scope->alive_;
       drained_one = drained_one || scope->is_drained();
       if (failure) scope->add_failure(*failure);
     }
     call_next(called);
-    tree->changed.notify_all();
+    if (drained_one || depth_is_empty) tree->changed.notify_all();
   }
   if (end) end->cancel();
   for (const auto& place : called) place.turn.cancel();

@@ -23,6 +23,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
@@ -55,7 +56,7 @@ class CancellationWaiter : public QueuedOperation,
 
  private:
   friend class LooseWaiters;
-  friend class ScopeTree;
+  friend class TaskContext;
   friend class WaiterGroup;
 
   using Hook = boost::intrusive::list_member_hook<>;
@@ -98,11 +99,12 @@ class WaiterGroup : public std::enable_shared_from_this<WaiterGroup> {
 
   /// Begins to deliver those who are woken. The context does not end meanwhile.
   virtual void start_waking() = 0;
+  bool has_woken() const noexcept { return has_woken_; }
+  /// One of them, with the reference of the list; null if there is none.
+  CancellationWaiter* take_woken() noexcept;
+  void put_back(CancellationWaiter& waiter) noexcept;
 
   ContextGate gate;  // whoever delivers from outside is inside: the context waits
-
-  std::mutex mutex_;
-  CancellationWaiter::List woken_;  // told, and still to be delivered; guarded by mutex_
 
  private:
   friend class CancellationWaiter;
@@ -119,7 +121,10 @@ class WaiterGroup : public std::enable_shared_from_this<WaiterGroup> {
   void wake(WaiterLane& lane, std::shared_ptr<WaiterGroup>& to_wake_up) noexcept;
   void wake_up();
 
-  bool closed_ = false;     // guarded by mutex_, like all below
+  std::mutex mutex_;
+  bool closed_ = false;             // guarded by mutex_, like all below
+  CancellationWaiter::List woken_;  // their token is cancelled; they are still to be delivered
+  std::atomic<bool> has_woken_{false};
   bool announced_ = false;  // a cancel() has it in its list, linked by the next line
   std::shared_ptr<WaiterGroup> next_to_wake_up_;
   Lanes lanes_;
@@ -206,6 +211,7 @@ class TokenState {
   std::shared_ptr<TokenState> parent_;       // written by constructor and destructors only
   std::atomic<bool> cancelled_{false};       // written with tree_->mutex held
   std::atomic<WaiterLane*> lanes_{nullptr};  // the same; only ever grows
+  std::optional<WaiterLane> first_lane_;     // most tokens need no more: the others are on the heap
   Hook sibling_hook_;                        // guarded by tree_->mutex, like all below
 
   using Children = boost::intrusive::list<

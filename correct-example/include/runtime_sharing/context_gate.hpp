@@ -8,6 +8,7 @@
 // nothing is destroyed; once the gate is closed, what is handed over is dropped where it stands.
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -38,13 +39,19 @@ class ContextGate {
   /// owner of the gate closes it after the last such thread has left the context.
   class Resident {
    public:
-    explicit Resident(const ContextGate& gate) noexcept : before_(std::exchange(home_, &gate)) {}
-    ~Resident() { home_ = before_; }
+    /// `number`: from 1, to tell the residents of one gate from each other.
+    Resident(const ContextGate& gate, std::size_t number) noexcept
+        : before_(std::exchange(home_, &gate)), number_before_(std::exchange(number_, number)) {}
+    ~Resident() {
+      home_ = before_;
+      number_ = number_before_;
+    }
     Resident(const Resident&) = delete;
     Resident& operator=(const Resident&) = delete;
 
    private:
     const ContextGate* before_;
+    std::size_t number_before_;
   };
 
   /// Lets nobody in any more and waits until those inside are out. They only post: it is short.
@@ -56,8 +63,8 @@ class ContextGate {
     }
   }
 
-  /// Whether a Resident of this gate is on this thread.
-  bool is_resident_here() const noexcept { return home_ == this; }
+  /// The number of the Resident of this gate on this thread; 0 if there is none.
+  std::size_t resident_here() const noexcept { return home_ == this ? number_ : 0; }
 
   bool is_closed() const noexcept { return (state_.load() & closed) != 0; }
 
@@ -78,6 +85,7 @@ class ContextGate {
   }
 
   static inline thread_local const ContextGate* home_ = nullptr;
+  static inline thread_local std::size_t number_ = 0;
 
   std::atomic<std::uint64_t> state_{0};  // the closed bit, and how many are inside
 };

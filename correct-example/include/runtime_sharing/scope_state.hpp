@@ -7,6 +7,7 @@
 #include "runtime_sharing/cancellation_token.hpp"
 #include "runtime_sharing/error.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
+#include "runtime_sharing/task_context.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/intrusive/list.hpp>
@@ -49,10 +50,7 @@ struct ScopeLimits {
 
 namespace runtime_sharing::detail {
 
-class CoroutineTask;
 class ScopeState;
-class ScopeTree;
-class TaskRunner;
 
 /// One tracked task, from spawn() until its frame is gone.
 class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
@@ -111,20 +109,15 @@ class TaskGuard {
   boost::intrusive_ptr<TaskRecord> record_;  // empty once counted
 };
 
-/// What all scopes of one tree share: the way into the context that their tasks run in, and the
-/// mutex. As a group of waiters it holds the tasks that wait for some token.
-class ScopeTree : public WaiterGroup {
+/// What all scopes of one tree share: the way into the context that their tasks run in, the mutex,
+/// and the count of all.
+class ScopeTree : public TaskContext {
  public:
-  explicit ScopeTree(asio::execution_context& context) noexcept : context_(context) {}
+  using TaskContext::TaskContext;
 
   /// A tree on an executor of somebody else's.
   static std::shared_ptr<ScopeTree> on(const asio::any_io_executor& executor);
 
-  asio::execution_context& context() const noexcept { return context_; }
-  using WaiterGroup::gate;  ///< closed before the context ends
-
-  /// Hands a task to a thread of the context; drops the runner if the context has ended.
-  virtual void submit(TaskRunner runner, CoroutineTask& task) = 0;
   /// The first task of an empty tree is there; with `mutex` held. The last one has gone.
   virtual void work_began() {}
   virtual void work_ended() noexcept {}
@@ -133,33 +126,11 @@ class ScopeTree : public WaiterGroup {
   /// Takes the few lines that nobody asked for.
   virtual void warn(std::string_view message) const noexcept { static_cast<void>(message); }
 
-  std::mutex mutex;
-  std::condition_variable changed;  ///< a task ended, or whatever else a shutdown waits for
-  std::size_t alive = 0;            ///< tasks that have not ended; guarded by mutex
+  AdaptiveMutex mutex;
+  std::condition_variable_any changed;  ///< what a shutdown waits for may be there
+  std::size_t alive = 0;                ///< tasks that have not ended; guarded by mutex
   /// The same by how deep their scope is nested; the root scope's are at 0. Guarded by mutex.
   std::vector<std::size_t> alive_at_depth;
-
- protected:
-  /// Wakes the tasks that were told, a batch at a time.
-  class Waking {
-   public:
-    explicit Waking(std::shared_ptr<WaiterGroup> tree) noexcept : tree_(std::move(tree)) {}
-    void operator()() { static_cast<ScopeTree&>(*tree_).wake_batch(); }
-
-   private:
-    std::shared_ptr<WaiterGroup> tree_;
-  };
-
-  /// Hands it to a thread of the context, or drops it.
-  virtual void submit(Waking waking) = 0;
-
- private:
-  void start_waking() override;
-  void submit_waking();
-  void wake_batch();
-
-  asio::execution_context& context_;
-  bool waking_is_submitted_ = false;  // guarded by mutex_
 };
 
 /// A spawner's place in the queue for a full scope. Gives its turn to the next one when it goes.

@@ -14,7 +14,7 @@ namespace runtime_sharing::detail {
 
 /// A tracked coroutine. It is a strand, too: its steps run one after the other, on whatever thread
 /// of the context. What interrupts it is one of these steps.
-class CoroutineTask : public TaskRecord {
+class CoroutineTask : public TaskRecord, public TurnHook {
  public:
   using TaskRecord::TaskRecord;
 
@@ -22,7 +22,7 @@ class CoroutineTask : public TaskRecord {
 
   /// Appends a step. Thread-safe. Throws what the executor of the scope throws.
   void push(QueuedOperation& operation) {
-    if (queue_.push(operation)) submit();
+    if (queue_.push(operation)) scope->tree->submit(*this);
   }
   template <typename Function>
   void post(Function&& function) {
@@ -37,33 +37,15 @@ class CoroutineTask : public TaskRecord {
 
   asio::cancellation_signal signal;  // belongs to the strand
 
-  /// For the one post that gives the task its turn: it cannot fail for want of memory.
-  EmbeddedMemory<64> turn_memory;
+  /// A turn: runs the steps that are there. Called by who took the task out of the queue.
+  void run_steps();
+  /// Instead of a turn that will not come: the steps are destroyed, now and later.
+  void close() noexcept { queue_.close(); }
 
  private:
-  friend class TaskRunner;
-
-  void submit();
-  void run_steps();
-
   static inline thread_local const CoroutineTask* task_of_this_thread = nullptr;
 
   SerialQueue queue_;
-};
-
-/// Gives a task its turn. The context either calls it, once, or destroys it at its end.
-class TaskRunner {
- public:
-  explicit TaskRunner(CoroutineTask* task) noexcept : task_(task) {}
-  TaskRunner(TaskRunner&&) noexcept = default;
-  TaskRunner& operator=(TaskRunner&&) = delete;
-  ~TaskRunner() {
-    if (task_) task_->queue_.close();
-  }
-  void operator()() { std::exchange(task_, nullptr)->run_steps(); }
-
- private:
-  boost::intrusive_ptr<CoroutineTask> task_;
 };
 
 /// The executor that a task's coroutine runs on. Small, so that `any_io_executor` holds it without
