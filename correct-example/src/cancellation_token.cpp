@@ -205,10 +205,6 @@ bool CancellationToken::cancel() const {
   return kept_alive->cancel();
 }
 
-bool CancellationToken::is_cancelled() const noexcept {
-  return state_->is_cancelled();
-}
-
 DropGuard::~DropGuard() {
   try {
     if (token_) token_->cancel();

@@ -76,16 +76,23 @@ void CancellationWaiter::wait_on(std::shared_ptr<TokenState> token, WaiterGroup&
   context_ended ? discard() : deliver();
 }
 
+bool CancellationWaiter::unlink() noexcept {
+  if (lane_ == nullptr) return false;  // the wait never began
+  const std::lock_guard lock(lane_->group->mutex_);
+  if (!hook_.is_linked()) return false;
+  // The list is the lane's, or that of the woken ones: without a size it is all the same.
+  lane_->waiters.erase(lane_->waiters.iterator_to(*this));
+  return true;
+}
+
 void CancellationWaiter::stop_waiting() {
-  if (lane_ == nullptr) return;  // the wait never began
-  {
-    const std::lock_guard lock(lane_->group->mutex_);
-    if (!hook_.is_linked()) return;
-    // The list is the lane's, or that of the woken ones: without a size it is all the same.
-    lane_->waiters.erase(lane_->waiters.iterator_to(*this));
-  }
+  if (!unlink()) return;
   error_ = asio::error::operation_aborted;
   deliver();
+}
+
+void CancellationWaiter::forget() noexcept {
+  if (unlink()) intrusive_ptr_release(this);
 }
 
 std::shared_ptr<WaiterGroup> WaiterGroup::of(asio::execution_context& context) {
@@ -120,11 +127,13 @@ void WaiterGroup::close() noexcept {
 
 CancellationWaiter* WaiterGroup::take_woken() noexcept {
   const std::lock_guard lock(mutex_);
-  if (woken_.empty()) return nullptr;
-  CancellationWaiter& first = woken_.front();
-  woken_.pop_front();
-  if (woken_.empty()) has_woken_ = false;
-  return &first;
+  CancellationWaiter* first = nullptr;
+  if (!woken_.empty()) {
+    first = &woken_.front();
+    woken_.pop_front();
+  }
+  has_woken_ = !woken_.empty();  // those who were woken may have left on their own
+  return first;
 }
 
 void WaiterGroup::put_back(CancellationWaiter& waiter) noexcept {

@@ -58,7 +58,7 @@ class CancellationToken {
   bool cancel() const;
 
   /// Costs one atomic load: for loops that compute and never suspend.
-  bool is_cancelled() const noexcept;
+  bool is_cancelled() const noexcept { return state_->is_cancelled(); }
 
   /// Initiating function with the signature `void(error_code)`. Completes without an error when the
   /// token is cancelled, at once if it already is; with `asio::error::operation_aborted` when the

@@ -51,8 +51,13 @@ class CancellationWaiter : public QueuedOperation,
   /// where the waiter's handler runs.
   void stop_waiting();
 
+  /// The task whose code waits; null for any other handler.
+  virtual CoroutineTask* task() const noexcept { return nullptr; }
+
  protected:
   error_code error() const noexcept { return error_; }
+  /// Leaves the list and is not woken, unless another side was first.
+  void forget() noexcept;
 
  private:
   friend class LooseWaiters;
@@ -64,8 +69,7 @@ class CancellationWaiter : public QueuedOperation,
   /// Sees to it that run() is called on the executor of the waiter's handler, and never calls it.
   /// Takes over a reference, unless it throws.
   virtual void deliver() = 0;
-  /// The task whose code waits; null for any other handler.
-  virtual CoroutineTask* task() const noexcept { return nullptr; }
+  bool unlink() noexcept;
 
   std::shared_ptr<TokenState> token_;
   WaiterLane* lane_ = nullptr;  // of token_; null before the wait begins
