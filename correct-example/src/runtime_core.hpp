@@ -34,6 +34,7 @@ class RuntimeTree final : public ScopeTree {
         .execute(std::move(batch));
   }
   std::size_t thread_number() const noexcept override { return gate.resident_here(); }
+  int turns_per_batch() const noexcept override { return 64; }
 
   const Runtime::Options options_;
   const asio::io_context::executor_type executor_;

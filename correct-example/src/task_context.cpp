@@ -82,17 +82,18 @@ void TaskContext::submit_batch() {
 }
 
 void TaskContext::run_batch() {
-  constexpr int turns = 64;
   batch_is_posted_ = false;
-  for (int i = 0; i < turns || !batch_is_posted_; ++i) {
-    const bool task_first = i % 2 == 0;
-    const bool somebody_had_a_turn = task_first ? give_turn_to_task() || give_turn_to_waiter()
-                                                : give_turn_to_waiter() || give_turn_to_task();
+  bool must_go_on = false;  // there is somebody who waits, and no next batch
+  for (int turn = 0; turn < turns_per_batch() || must_go_on; ++turn) {
+    const bool task_first = turn % 2 == 0;
+    const bool somebody_had_a_turn =
+        task_first ? give_turn_to_task(must_go_on) || give_turn_to_waiter(must_go_on)
+                   : give_turn_to_waiter(must_go_on) || give_turn_to_task(must_go_on);
     if (!somebody_had_a_turn) return;
   }
 }
 
-bool TaskContext::give_turn_to_task() {
+bool TaskContext::give_turn_to_task(bool& must_go_on) {
   const auto here = thread_number();
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     Line& line = *lines_[(here + i) % lines_.size()];
@@ -105,21 +106,21 @@ bool TaskContext::give_turn_to_task() {
       line.tasks.pop_front();
       if (line.tasks.empty()) line.has_tasks = false;
     }
-    see_to_next_batch();
+    must_go_on = !see_to_next_batch();
     task->run_steps();
     return true;
   }
   return false;
 }
 
-bool TaskContext::give_turn_to_waiter() {
+bool TaskContext::give_turn_to_waiter(bool& must_go_on) {
   const auto here = thread_number();
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     TaskWaiters& waiters = *lines_[(here + i) % lines_.size()]->waiters;
     if (!waiters.has_woken()) continue;
     CancellationWaiter* const waiter = waiters.take_woken();
     if (waiter == nullptr) continue;
-    see_to_next_batch();
+    must_go_on = !see_to_next_batch();
     const boost::intrusive_ptr<CoroutineTask> task(waiter->task());
     task->run_or_push(*waiter);
     return true;
@@ -127,17 +128,18 @@ bool TaskContext::give_turn_to_waiter() {
   return false;
 }
 
-void TaskContext::see_to_next_batch() {
-  if (batch_is_posted_) return;
+/// False: somebody waits, and no batch could be posted.
+bool TaskContext::see_to_next_batch() {
   for (const auto& line : lines_) {
     if (!line->has_tasks && !line->waiters->has_woken()) continue;
     try {
       submit_batch();
     } catch (const std::bad_alloc&) {
-      // Then this batch goes on until nobody waits.
+      return false;
     }
-    return;
+    break;
   }
+  return true;
 }
 
 }  // namespace runtime_sharing::detail

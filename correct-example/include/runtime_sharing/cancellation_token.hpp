@@ -253,6 +253,7 @@ class [[nodiscard]] CancellationCallback final : private detail::CallbackNode {
   Function function_;
 };
 
+/// Deduces the type of the function.
 template <typename Callable>
 CancellationCallback(const CancellationToken&, Callable) -> CancellationCallback<Callable>;
 
@@ -262,11 +263,14 @@ CancellationCallback(const CancellationToken&, Callable) -> CancellationCallback
 /// Called elsewhere: `tokio_util::sync::DropGuard`.
 class [[nodiscard]] DropGuard {
  public:
+  /// Will cancel `token`.
   explicit DropGuard(CancellationToken token) noexcept : token_(std::move(token)) {}
+  /// Takes the duty over; `other` is disarmed.
   DropGuard(DropGuard&& other) noexcept : token_(std::exchange(other.token_, std::nullopt)) {}
   DropGuard& operator=(DropGuard&&) = delete;
   ~DropGuard();
 
+  /// The token will not be cancelled by this guard.
   void disarm() noexcept { token_.reset(); }
 
  private:

@@ -41,7 +41,7 @@ enum class FailurePolicy {
 ///
 /// Called elsewhere: Ceph's `co_spawn_group` has a `spawn_limit`.
 struct ScopeLimits {
-  FailurePolicy on_failure = FailurePolicy::keep_going;
+  FailurePolicy on_failure = FailurePolicy::keep_going;  ///< what the first failure does
   /// As many tasks may be in the scope and the scopes below it at a time.
   std::size_t max_tasks = std::numeric_limits<std::size_t>::max();
 };

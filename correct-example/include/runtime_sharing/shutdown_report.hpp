@@ -24,6 +24,7 @@ enum class Rung {
 
 /// The rung's word in log lines and reports, such as "wait"; lives as long as the program.
 std::string_view to_string(Rung rung) noexcept;
+/// The rung's word.
 std::ostream& operator<<(std::ostream& stream, Rung rung);
 
 /// How long the ladder stays on a rung before it climbs to the next. The clock is the steady one;

@@ -108,11 +108,13 @@ class TaskContext : public std::enable_shared_from_this<TaskContext> {
   virtual void post(Batch batch) = 0;
   /// From 1, for a thread that always runs the context; 0 for any other.
   virtual std::size_t thread_number() const noexcept { return 0; }
+  /// One on an executor of somebody else's: it may look at each step, or order them.
+  virtual int turns_per_batch() const noexcept { return 1; }
 
   void run_batch();
-  bool give_turn_to_task();
-  bool give_turn_to_waiter();
-  void see_to_next_batch();
+  bool give_turn_to_task(bool& must_go_on);
+  bool give_turn_to_waiter(bool& must_go_on);
+  bool see_to_next_batch();
 
   asio::execution_context& context_;
   std::vector<std::unique_ptr<Line>> lines_;  // by thread_number(); constant
