@@ -145,9 +145,9 @@ void WaiterGroup::put_back(CancellationWaiter& waiter) noexcept {
 void WaiterGroup::wake(WaiterLane& lane, std::shared_ptr<WaiterGroup>& to_wake_up) noexcept {
   const std::lock_guard lock(mutex_);
   woken_.splice(woken_.end(), lane.waiters);
-  if (announced_ || woken_.empty()) return;
+  if (woken_.empty()) return;
   has_woken_ = true;
-  announced_ = true;
+  if (std::exchange(announced_, true)) return;
   next_to_wake_up_ = std::exchange(to_wake_up, lane.group);
 }
 

@@ -508,6 +508,27 @@ TEST(Runtime, WhatIsPostedAfterTheShutdownIsDestroyedAtOnce) {
   EXPECT_EQ(owned.use_count(), 1);
 }
 
+TEST(Runtime, ConcurrentCancelsOfManyTokensWakeEveryTask) {
+  for (int round = 0; round < 300; ++round) {
+    const auto runtime = Runtime::start({.threads = 2});
+    std::vector<runtime_sharing::CancellationToken> tokens(8);
+    for (const auto& token : tokens) {
+      runtime->spawn("task", [token]() -> asio::awaitable<void> { co_await token.cancelled(); });
+    }
+    const auto cancel_from = [&](std::size_t first) {
+      for (std::size_t i = first; i < tokens.size(); i += 2) tokens[i].cancel();
+    };
+
+    std::thread even(cancel_from, 0);
+    std::thread odd(cancel_from, 1);
+    even.join();
+    odd.join();
+
+    const ShutdownReport report = runtime->shutdown({10s, 0ms, 10s});
+    ASSERT_EQ(report.reached, Rung::wait) << report;
+  }
+}
+
 TEST(Runtime, InterruptRacesCompletion) {
   for (int round = 0; round < 100; ++round) {
     const auto runtime = Runtime::start({.threads = 2});

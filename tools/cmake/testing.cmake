@@ -24,11 +24,15 @@ endfunction()
 # it must not, by a static_assert whose text matches.
 function(add_compile_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "SOURCE;LIBRARY;DEFINE;MUST_SAY" "")
+  set(define)
+  if(arg_DEFINE)
+    set(define -D${arg_DEFINE})
+  endif()
   set(folders $<TARGET_PROPERTY:${arg_LIBRARY},INTERFACE_INCLUDE_DIRECTORIES>)
   add_test(NAME ${name}
     COMMAND ${CMAKE_CXX_COMPILER} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION} -fsyntax-only
             "$<$<BOOL:${folders}>:-I$<JOIN:${folders},;-I>>" -DBOOST_ASIO_SEPARATE_COMPILATION
-            $<$<BOOL:${arg_DEFINE}>:-D${arg_DEFINE}> ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE}
+            ${define} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE}
     COMMAND_EXPAND_LISTS)
   set_tests_properties(${name} PROPERTIES TIMEOUT 60)
   if(arg_MUST_SAY)

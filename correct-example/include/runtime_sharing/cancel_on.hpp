@@ -53,13 +53,14 @@ class OperationCanceller : public CancellationWaiter {
     forget();
   }
 
- private:
+ protected:
   void run() override {
     const boost::intrusive_ptr self(this, false);
     emit(asio::cancellation_type::terminal);
   }
   void discard() noexcept override { const boost::intrusive_ptr self(this, false); }
 
+ private:
   asio::cancellation_signal signal_;
   bool finished_ = false;
 };
@@ -76,7 +77,18 @@ class TaskOperationCanceller final : public OperationCanceller {
   }
   CoroutineTask* task() const noexcept override { return task_.get(); }
 
-  const boost::intrusive_ptr<CoroutineTask> task_;
+  // The slot of a destroyed frame belongs to the task and still holds this canceller: after its one
+  // use it lets go of the task.
+  void run() override {
+    const auto task = std::exchange(task_, nullptr);
+    OperationCanceller::run();
+  }
+  void discard() noexcept override {
+    const auto task = std::exchange(task_, nullptr);
+    OperationCanceller::discard();
+  }
+
+  boost::intrusive_ptr<CoroutineTask> task_;
 };
 
 /// Beside any other.
