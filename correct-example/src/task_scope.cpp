@@ -157,11 +157,15 @@ ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
       parent_(std::move(parent)),
       limits_(limits),
       refusal_(refusal) {
-  const std::lock_guard lock(tree->mutex);
-  if (tree->alive_at_depth.size() <= depth) tree->alive_at_depth.resize(depth + 1);
-  if (!parent_) return;
-  parent_->children_.push_back(*this);
-  closed_ = parent_->closed_;
+  {
+    const std::lock_guard lock(tree->mutex);
+    if (tree->alive_at_depth.size() <= depth) tree->alive_at_depth.resize(depth + 1);
+    if (!parent_) return;
+    parent_->children_.push_back(*this);
+    closed_ = parent_->closed_;
+    if (!closed_) return;
+  }
+  drained.cancel();  // born closed, and empty for ever
 }
 
 ScopeState::~ScopeState() {

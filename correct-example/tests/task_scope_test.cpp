@@ -228,8 +228,13 @@ TEST(TaskScope, AChildOfAClosedScopeIsBornClosed) {
 
   TaskScope child("child", parent);
 
+  bool waited = false;
+  child.async_wait(asio::bind_executor(context, [&](auto) { waited = true; }));
+  context.run();
+
   EXPECT_TRUE(child.is_closed());
   EXPECT_TRUE(child.wait_until(std::chrono::steady_clock::now()));
+  EXPECT_TRUE(waited);
 }
 
 TEST(TaskScope, EverySpawnThatRacesCloseIsEitherRefusedOrWaitedFor) {
