@@ -73,7 +73,9 @@ void CancellationWaiter::wait_on(std::shared_ptr<TokenState> token, WaiterGroup&
       return;
     }
   }
-  context_ended ? discard() : deliver();
+  // An initiating function may be called on any thread: the context must not end in the middle.
+  const ContextGate::Entry entry(group.gate);
+  context_ended || !entry ? discard() : deliver();
 }
 
 bool CancellationWaiter::unlink() noexcept {

@@ -137,7 +137,7 @@ TaskGuard::~TaskGuard() {
 
 void TaskGuard::ended(const std::exception_ptr& error) noexcept {
   const auto record = std::exchange(record_, nullptr);
-  record->destroy_callable();
+  record->coroutine_is_gone();
   record->scope->leave(*record, error);
 }
 

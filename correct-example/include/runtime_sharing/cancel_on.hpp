@@ -77,18 +77,7 @@ class TaskOperationCanceller final : public OperationCanceller {
   }
   CoroutineTask* task() const noexcept override { return task_.get(); }
 
-  // The slot of a destroyed frame belongs to the task and still holds this canceller: after its one
-  // use it lets go of the task.
-  void run() override {
-    const auto task = std::exchange(task_, nullptr);
-    OperationCanceller::run();
-  }
-  void discard() noexcept override {
-    const auto task = std::exchange(task_, nullptr);
-    OperationCanceller::discard();
-  }
-
-  boost::intrusive_ptr<CoroutineTask> task_;
+  const boost::intrusive_ptr<CoroutineTask> task_;
 };
 
 /// Beside any other.

@@ -154,13 +154,8 @@ class TaskWaiter final : public HandlerWaiter<Handler> {
     push_to(*task, *this);
   }
   CoroutineTask* task() const noexcept override { return task_.get(); }
-  void discard() noexcept override {
-    // The slot of a destroyed frame belongs to the task and still holds this waiter.
-    const auto task = std::exchange(task_, nullptr);
-    HandlerWaiter<Handler>::discard();
-  }
 
-  boost::intrusive_ptr<CoroutineTask> task_;
+  const boost::intrusive_ptr<CoroutineTask> task_;
 };
 
 /// Any other: its completion is posted to the handler's executor.

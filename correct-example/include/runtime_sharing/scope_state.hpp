@@ -63,8 +63,8 @@ class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
 
   /// Cancels what the task is suspended in. Thread-safe; what it does, it does where the task runs.
   virtual void interrupt() = 0;
-  /// Destroys the callable that the coroutine was made by, when the coroutine is gone.
-  virtual void destroy_callable() noexcept {}
+  /// Destroys what only the coroutine needed: the callable that it was made by.
+  virtual void coroutine_is_gone() noexcept {}
 
   const std::string name;
   const std::shared_ptr<ScopeState> scope;

@@ -185,7 +185,10 @@ class SpawnedTask final : public CoroutineTask, private QueuedOperation {
     }
   }
   void discard() noexcept override { guard_.reset(); }
-  void destroy_callable() noexcept override { callable_.reset(); }
+  void coroutine_is_gone() noexcept override {
+    signal.slot().clear();  // what a destroyed frame left there may hold this task
+    callable_.reset();
+  }
 
   std::optional<F> callable_;
   std::optional<TaskGuard> guard_;  // until the coroutine begins
