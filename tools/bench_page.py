@@ -13,6 +13,8 @@ TITLES = {
     "asio-stop-callback": "raw Asio: a strand each, `stop_callback`",
     "asio-one-strand": "raw Asio: one shared strand", "asio-post": "`asio::post`, no coroutine",
     "arc": "`arc_problem`", "mutex": "`mutex_problem`", "threads": "two threads that run nothing"}
+LEGEND = {"asio-signal": "Asio: signal and strand each", "asio-or": "Asio: timer || timer",
+          "asio-stop-callback": "Asio: stop_callback", "asio-one-strand": "Asio: one shared strand"}
 ASIO = ["asio-signal", "asio-signal-inside", "asio-or", "asio-stop-callback", "asio-one-strand"]
 
 INTRODUCTION = """\
@@ -357,11 +359,11 @@ PLOTTED = ["ours", "tokio", "asio-signal", "asio-or", "asio-stop-callback", "asi
 
 
 def plain(words):
-    return words.replace("`", "").replace("raw Asio: ", "Asio: ")
+    return words.replace("`", "")
 
 
 def parked_plot(results, fact, title, unit):
-    lines = [svg_plot.Line(plain(TITLES[program]),
+    lines = [svg_plot.Line(LEGEND.get(program, plain(TITLES[program])),
                            [(tasks, value) for tasks in results.sizes
                             if (value := results.median(fact, program, tasks=tasks))])
              for program in PLOTTED]

@@ -4,8 +4,8 @@ import html
 import math
 from dataclasses import dataclass, field
 
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 80, 210, 48, 56  # margins; the legend is on the right
+WIDTH, HEIGHT = 820, 440
+LEFT, RIGHT, TOP, BOTTOM = 80, 270, 48, 56  # margins; the legend is on the right
 # Distinguishable without colour vision too (Okabe and Ito), and by their marks.
 COLOURS = ["#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a"]
 DASHES = ["", "", "", "", "6 3", "6 3", "2 3", "2 3"]

@@ -19,6 +19,9 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
+/// What is measured is the window, not a deadline.
+constexpr runtime_sharing::Deadlines patient{10min, 1min, 1min};
+
 /// A session whose tasks are parked; the window's loop runs `end`.
 template <typename End>
 boost::json::object measure(scenario::UiLoop& ui, Observer& observer, End end) {
@@ -49,8 +52,6 @@ boost::json::object log_out_of_ours(const Work& work) {
       }(observer, token);
     });
   }
-  // Patient: what is measured is the window, not a deadline.
-  constexpr runtime_sharing::Deadlines patient{10min, 1min, 1min};
   return measure(ui, observer, [&runtime]() -> asio::awaitable<void> {
     co_await runtime->async_shutdown(patient);
   });

@@ -22,7 +22,7 @@
 namespace {
 
 namespace asio = boost::asio;
-using asio::experimental::awaitable_operators::operator||;
+using namespace asio::experimental::awaitable_operators;
 using runtime_sharing::cancel_on;
 using runtime_sharing::CancellationToken;
 using runtime_sharing::TaskScope;

@@ -31,8 +31,8 @@ namespace bench {
 namespace {
 
 namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
-using asio::experimental::awaitable_operators::operator||;
 using Executor = asio::thread_pool::executor_type;
 using Strand = asio::strand<Executor>;
 

@@ -37,9 +37,8 @@ class OurProgram final : public Program {
         });
         break;
       case Wait::sleep:
-        scope_.spawn(std::move(name), [this, index, token = token()] {
-          return sleep_for_an_hour(index, token);
-        });
+        scope_.spawn(std::move(name),
+                     [this, index, token = token()] { return sleep_for_an_hour(index, token); });
         break;
     }
   }

@@ -1,6 +1,7 @@
-// How often each step of a task's life asks for memory, counted by the operator new of this binary.
-// The numbers that must come out are in bench/perf_guard.json: tools/perf_guard.py --record writes
-// them there, after a look at whether they are what was wanted.
+// How often each step of a task's life asks for memory: by operator new, which this binary
+// replaces, or past it, as Asio does for coroutine frames; the linker leads those calls here
+// (--wrap). The numbers that must come out are in bench/perf_guard.json: tools/perf_guard.py
+// --record writes them there, after a look at whether they are what was wanted.
 
 #include "correct-example/bench/fixed_work.hpp"
 
@@ -18,22 +19,31 @@ namespace {
 
 std::atomic<int> allocations{0};
 
-void* allocate(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  const auto rounded = (size + alignment - 1) / alignment * alignment;
-  if (void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded))
-    return memory;
-  throw std::bad_alloc();
-}
-
 }  // namespace
+
+extern "C" {
+void* __real_malloc(std::size_t size);
+void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
+
+void* __wrap_malloc(std::size_t size) {
+  ++allocations;
+  return __real_malloc(size);
+}
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
+  ++allocations;
+  return __real_aligned_alloc(alignment, size);
+}
+}
 
 // The array, nothrow and sized forms of the standard library call these.
 void* operator new(std::size_t size) {
-  return allocate(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
+  const auto unit = static_cast<std::size_t>(alignment);
+  if (void* memory = std::aligned_alloc(unit, (size + unit - 1) / unit * unit)) return memory;
+  throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept {
   std::free(memory);
