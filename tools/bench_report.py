@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the library against its peers and writes docs/benchmarks.md with its plots.
 
-    tools/bench_report.py            everything, several rounds: about 15 minutes
+    tools/bench_report.py            everything, several rounds: about 13 minutes
     tools/bench_report.py --quick    smaller and fewer: about two minutes
     tools/bench_report.py --from F   write the pages again from the results in F, without a run
     tools/bench_report.py --smoke    run each program once on very little work; write nothing
@@ -69,7 +69,7 @@ class Plan:
     min_seconds: float  # of one of them
 
 
-FULL = Plan({10_000: 7, 100_000: 5, 1_000_000: 3}, 17, 5, 0.1)
+FULL = Plan({10_000: 7, 100_000: 5, 1_000_000: 3}, 13, 5, 0.1)
 QUICK = Plan({1_000: 3, 10_000: 3, 100_000: 2}, 1.6, 3, 0.02)
 
 SIDES = ["inside", "outside"]

@@ -8,8 +8,10 @@ namespace runtime_sharing {
 std::shared_ptr<Runtime> Runtime::start(Options options) {
   if (options.threads < 1) throw std::invalid_argument("a runtime needs at least one thread");
   auto core = std::make_shared<detail::RuntimeCore>(std::move(options));
+  // First the owner, then the threads: nobody would end them.
+  std::shared_ptr<Runtime> runtime(new Runtime(core));
   core->start_threads();
-  return std::shared_ptr<Runtime>(new Runtime(std::move(core)));
+  return runtime;
 }
 
 Runtime::Runtime(std::shared_ptr<detail::RuntimeCore> core) : core_(std::move(core)) {}

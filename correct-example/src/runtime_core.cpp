@@ -23,6 +23,10 @@ RuntimeCore::RuntimeCore(Runtime::Options chosen)
 }
 
 void RuntimeCore::start_threads() {
+  {
+    const std::lock_guard lock(tree->mutex);
+    phase_ = Phase::running;
+  }
   try {
     for (int i = 0; i < options.threads; ++i) {
       const std::lock_guard lock(tree->mutex);

@@ -113,6 +113,8 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   static Schedule begin_schedule(Deadlines deadlines);
   void shorten_schedule(Deadlines deadlines);
   void climb();
+  void climb_or_step_back();
+  void climb_on_own_thread() noexcept;
   void wait_for_tasks();
   Records interrupt_deaf_tasks();
   void wait_for_ends(std::unique_lock<AdaptiveMutex>& lock, std::size_t depth,
@@ -133,7 +135,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   asio::executor_work_guard<asio::io_context::executor_type> keep_running_;
 
   // All guarded by tree->mutex; changes are announced by tree->changed.
-  Phase phase_ = Phase::running;
+  Phase phase_ = Phase::shut_down;  // until the threads are started
   Schedule schedule_{};
   std::list<OwnedThread> workers_;
   int workers_in_context_ = 0;

@@ -6,6 +6,7 @@
 
 #include "runtime_core.hpp"
 #include <algorithm>
+#include <new>
 #include <span>
 #include <unordered_set>
 
@@ -19,15 +20,17 @@ ShutdownReport RuntimeCore::shutdown(Deadlines deadlines) {
             "; use async_shutdown()");
   }
   std::unique_lock lock(tree->mutex);
-  if (phase_ == Phase::running) {
-    phase_ = Phase::shutting_down;
-    schedule_ = begin_schedule(deadlines);
-    lock.unlock();
-    climb();
-    lock.lock();
-  } else {
-    shorten_schedule(deadlines);
-    tree->changed.wait(lock, [this] { return phase_ == Phase::shut_down; });
+  while (phase_ != Phase::shut_down) {
+    if (phase_ == Phase::running) {
+      phase_ = Phase::shutting_down;
+      schedule_ = begin_schedule(deadlines);
+      lock.unlock();
+      climb_or_step_back();
+      lock.lock();
+    } else {
+      shorten_schedule(deadlines);
+      tree->changed.wait(lock, [this] { return phase_ != Phase::shutting_down; });
+    }
   }
   return report_;
 }
@@ -36,11 +39,33 @@ void RuntimeCore::begin_shutdown(Deadlines deadlines) {
   const std::lock_guard lock(tree->mutex);
   if (phase_ == Phase::running) {
     // The thread's first step is the lock that is held here.
-    ladder_ = boost::thread([self = shared_from_this()] { self->climb(); });
+    ladder_ = boost::thread([self = shared_from_this()] { self->climb_on_own_thread(); });
     phase_ = Phase::shutting_down;
     schedule_ = begin_schedule(deadlines);
   } else {
     shorten_schedule(deadlines);
+  }
+}
+
+void RuntimeCore::climb_on_own_thread() noexcept {
+  for (;;) {
+    try {
+      return climb();
+    } catch (const std::bad_alloc&) {
+      boost::this_thread::yield();  // nobody else could climb: wait for memory
+    }
+  }
+}
+
+/// If there is no memory for the climb, somebody may try again: each rung can be entered twice.
+void RuntimeCore::climb_or_step_back() {
+  try {
+    climb();
+  } catch (...) {
+    const std::lock_guard lock(tree->mutex);
+    phase_ = Phase::running;
+    tree->changed.notify_all();
+    throw;
   }
 }
 

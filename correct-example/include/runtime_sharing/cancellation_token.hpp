@@ -134,7 +134,7 @@ class HandlerWaiter : public CancellationWaiter {
   }
   void discard() noexcept override {
     const boost::intrusive_ptr self(this, false);
-    const auto handler = std::exchange(handler_, std::nullopt);
+    [[maybe_unused]] const auto handler = std::exchange(handler_, std::nullopt);
   }
 
  private:

@@ -116,7 +116,7 @@ class Runtime {
   /// of the deadlines. Idempotent: whoever calls gets the same report; a later call during the
   /// shutdown can shorten its deadlines, never lengthen them.
   /// Throws system_error with std::errc::resource_deadlock_would_occur on a thread of this runtime,
-  /// having changed nothing.
+  /// having changed nothing; std::bad_alloc, and then it can be called again.
   ShutdownReport shutdown(Deadlines deadlines = {});
 
   /// The same without blocking, from anywhere, the runtime's own threads included: an initiating

@@ -11,6 +11,24 @@
 
 namespace runtime_sharing {
 
+namespace detail {
+
+/// What a slot shares with the operations that were started on it.
+struct SlotState {
+  /// Null, or why not: the error, and the runtime to wait for if that is Errc::runtime_stopping.
+  std::shared_ptr<Runtime> try_start(boost::system::error_code& error,
+                                     std::shared_ptr<Runtime>& stopping);
+  std::shared_ptr<Runtime> current() const;
+  void let_go_of(const std::shared_ptr<Runtime>& ended);
+
+  mutable std::mutex mutex;
+  bool closed = false;  // guarded by mutex, like all below
+  Runtime::Options next;
+  std::shared_ptr<Runtime> present;
+};
+
+}  // namespace detail
+
 /// The application's one place for "the runtime of now". Each start is a new generation: a fresh
 /// runtime with a fresh scope and token. A handle of an older generation stays valid and is
 /// refused.
@@ -54,23 +72,13 @@ class RuntimeSlot {
   ShutdownReport shutdown(Deadlines deadlines = {});
 
   /// The same as an initiating function with the signature `void(error_code, ShutdownReport)`.
-  /// The slot must live until it completes.
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_shutdown(Deadlines deadlines = {},
                       CompletionToken&& completion_token = CompletionToken());
 
  private:
-  void let_go_of(const std::shared_ptr<Runtime>& ended);
-
-  /// Null, or why not: the error, and the runtime to wait for if that is Errc::runtime_stopping.
-  std::shared_ptr<Runtime> try_start(boost::system::error_code& error,
-                                     std::shared_ptr<Runtime>& stopping);
-
-  mutable std::mutex mutex_;
-  bool closed_ = false;  // guarded by mutex_, like all below
-  Runtime::Options next_;
-  std::shared_ptr<Runtime> current_;
+  const std::shared_ptr<detail::SlotState> state_;
 };
 
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
@@ -78,11 +86,11 @@ template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, Shutdo
 auto RuntimeSlot::async_shutdown(Deadlines deadlines, CompletionToken&& completion_token) {
   return boost::asio::async_compose<CompletionToken,
                                     void(boost::system::error_code, ShutdownReport)>(
-      [this, deadlines, runtime = std::shared_ptr<Runtime>(), started = false](
+      [state = state_, deadlines, runtime = std::shared_ptr<Runtime>(), started = false](
           auto& self, boost::system::error_code error = {},
           std::optional<ShutdownReport> report = {}) mutable {
         if (!std::exchange(started, true)) {
-          runtime = current();
+          runtime = state->current();
           // Shared, because moving `self` moves this lambda with its captures.
           const auto ending = runtime;
           ending ? ending->async_shutdown(deadlines, std::move(self))
@@ -90,7 +98,7 @@ auto RuntimeSlot::async_shutdown(Deadlines deadlines, CompletionToken&& completi
           return;
         }
         if (!runtime) return self.complete(Errc::no_runtime, {});
-        let_go_of(std::exchange(runtime, nullptr));
+        state->let_go_of(std::exchange(runtime, nullptr));
         self.complete(error, report ? *std::move(report) : ShutdownReport{});
       },
       completion_token);
@@ -101,11 +109,11 @@ template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, std::s
 auto RuntimeSlot::async_start(CompletionToken&& completion_token) {
   return boost::asio::async_compose<CompletionToken,
                                     void(boost::system::error_code, std::shared_ptr<Runtime>)>(
-      [this, begun = false](auto& self, boost::system::error_code error = {}) mutable {
+      [state = state_, begun = false](auto& self, boost::system::error_code error = {}) mutable {
         if (!std::exchange(begun, true)) return boost::asio::post(std::move(self));
         std::shared_ptr<Runtime> stopping;
         std::shared_ptr<Runtime> started;
-        if (!error) started = try_start(error, stopping);
+        if (!error) started = state->try_start(error, stopping);
         if (stopping) return stopping->ended().cancelled(std::move(self));
         self.complete(error, std::move(started));
       },

@@ -1,0 +1,288 @@
+// What happens when memory or threads run out. This binary's operator new fails on command, and so
+// does its pthread_create.
+
+#include "runtime_sharing/runtime.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/system/system_error.hpp>
+#include <boost/thread/exceptions.hpp>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <pthread.h>
+#include <stdexcept>
+#include <vector>
+
+namespace {
+
+/// Allocations of this thread until one fails; negative: none does.
+thread_local int allocations_until_failure = -1;
+/// Threads of this process until one cannot be created; negative: all can.
+int threads_until_failure = -1;
+
+bool memory_runs_out() {
+  return allocations_until_failure >= 0 && allocations_until_failure-- == 0;
+}
+
+}  // namespace
+
+/// In the place of the C library's, for Boost.Thread too.
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                              void* (*function)(void*), void* argument) {
+  if (threads_until_failure >= 0 && threads_until_failure-- == 0) return EAGAIN;
+  static const auto real =
+      reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+  return real(thread, attributes, function, argument);
+}
+
+void* operator new(std::size_t size) {
+  if (memory_runs_out()) throw std::bad_alloc();
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace {
+
+namespace asio = boost::asio;
+using runtime_sharing::CancellationToken;
+using runtime_sharing::Rung;
+using runtime_sharing::Runtime;
+using runtime_sharing::ShutdownReport;
+using runtime_sharing::TaskScope;
+
+/// Calls `attempt` with the first allocation failing, then the second, and so on, until it gets
+/// through; `check` after each failure. Returns how often it failed.
+template <typename Attempt, typename Check>
+int fail_each_allocation(Attempt attempt, Check check) {
+  for (int failures = 0;; ++failures) {
+    allocations_until_failure = failures;
+    try {
+      attempt();
+      allocations_until_failure = -1;
+      return failures;
+    } catch (const std::bad_alloc&) {
+      allocations_until_failure = -1;
+      check();
+    }
+  }
+}
+
+std::ptrdiff_t threads_of_this_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+std::ptrdiff_t descriptors_of_this_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+TEST(FaultInjection, ASpawnThatFailsLeavesTheScopeAsItWas) {
+  asio::io_context context;
+  TaskScope scope("scope", context.get_executor());
+  const auto owned = std::make_shared<int>();
+  int ran = 0;
+
+  const int failures = fail_each_allocation(
+      [&] {
+        scope.spawn("a task whose name does not fit into a short string",
+                    [&ran, owned]() -> asio::awaitable<void> {
+                      ++ran;
+                      co_return;
+                    });
+      },
+      [&] {
+        EXPECT_EQ(scope.size(), 0u);
+        EXPECT_EQ(owned.use_count(), 1);
+      });
+  scope.close();
+  context.run();
+
+  EXPECT_GT(failures, 0);
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(owned.use_count(), 1);
+  EXPECT_TRUE(scope.wait_until(std::chrono::steady_clock::now()));
+}
+
+TEST(FaultInjection, ATaskThatDidNotStartIsNotInTheReport) {
+  const auto runtime = Runtime::start({.threads = 1});
+
+  fail_each_allocation(
+      [&] {
+        runtime->spawn("a task whose name does not fit into a short string",
+                       []() -> asio::awaitable<void> { co_return; });
+      },
+      [&] { EXPECT_EQ(runtime->scope().size(), 0u); });
+
+  EXPECT_EQ(runtime->shutdown().tasks_total, 1u);
+}
+
+TEST(FaultInjection, ACallableThatThrowsWhenItIsMovedLeavesTheScopeAsItWas) {
+  struct Throwing {
+    Throwing() = default;
+    Throwing(const Throwing&) { throw std::runtime_error("copied"); }
+    asio::awaitable<void> operator()() const { co_return; }
+  };
+  asio::io_context context;
+  TaskScope scope("scope", context.get_executor());
+  const Throwing task;
+
+  EXPECT_THROW(scope.spawn("task", task), std::runtime_error);
+
+  EXPECT_EQ(scope.size(), 0u);
+  scope.close();
+  EXPECT_TRUE(scope.wait_until(std::chrono::steady_clock::now()));
+}
+
+TEST(FaultInjection, ACallableThatThrowsInsteadOfMakingACoroutineHasFailed) {
+  const auto runtime = Runtime::start({.threads = 1});
+
+  runtime->spawn("task", []() -> asio::awaitable<void> { throw std::runtime_error("on purpose"); });
+
+  const auto report = runtime->shutdown();
+  ASSERT_EQ(report.failures.size(), 1u);
+  EXPECT_EQ(report.failures.front().what, "on purpose");
+}
+
+TEST(FaultInjection, AChildTokenThatFailsLeavesItsParentUsable) {
+  const CancellationToken parent;
+  std::vector<CancellationToken> children;
+  children.reserve(1);
+
+  const int failures =
+      fail_each_allocation([&] { children.push_back(parent.child_token()); }, [] {});
+  parent.cancel();
+
+  EXPECT_GT(failures, 0);
+  EXPECT_TRUE(children.front().is_cancelled());
+}
+
+TEST(FaultInjection, CancelOfARuntimesTasksAllocatesNothing) {
+  const auto runtime = Runtime::start({.threads = 1});
+  const CancellationToken token;
+  for (int i = 0; i < 100; ++i) {
+    runtime->spawn("task", [token]() -> asio::awaitable<void> { co_await token.cancelled(); });
+  }
+  asio::post(runtime->get_executor(), asio::use_future).get();
+
+  allocations_until_failure = 0;
+  const bool was_first = token.cancel();
+  allocations_until_failure = -1;
+
+  EXPECT_TRUE(was_first);
+  EXPECT_EQ(runtime->shutdown({std::chrono::seconds(10), {}, {}}).reached, Rung::wait);
+}
+
+/// An executor whose first functions find no memory.
+struct Unwilling {
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+  Unwilling require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
+  template <typename Function>
+  void execute(Function&& function) const {
+    if ((*refusals)-- > 0) throw std::bad_alloc();
+    context->get_executor().execute(std::forward<Function>(function));
+  }
+  bool operator==(const Unwilling&) const noexcept = default;
+
+  asio::io_context* context;
+  int* refusals;
+};
+
+TEST(FaultInjection, ACancelThatFailsHasCancelledAndWakesTheRestWhenCalledAgain) {
+  asio::io_context context;
+  int refusals = 2;
+  const CancellationToken token;
+  int woken = 0;
+  for (int i = 0; i < 3; ++i) {
+    token.cancelled(asio::bind_executor(Unwilling{&context, &refusals}, [&](auto) { ++woken; }));
+  }
+
+  int failures = 0;
+  for (int call = 0; call < 3; ++call) {
+    try {
+      token.cancel();
+    } catch (const std::bad_alloc&) {
+      ++failures;
+      EXPECT_TRUE(token.is_cancelled());
+    }
+  }
+  context.run();
+
+  EXPECT_EQ(failures, 2);
+  EXPECT_EQ(woken, 3);
+}
+
+TEST(FaultInjection, ARuntimeThatCannotAllocateLeavesNoThreadAndNoDescriptor) {
+  Runtime::start({.threads = 1})->shutdown();  // what the first use of anything keeps
+  const auto threads = threads_of_this_process();
+  const auto descriptors = descriptors_of_this_process();
+
+  const int failures = fail_each_allocation(
+      [] {
+        const auto runtime = Runtime::start({.threads = 2});
+        allocations_until_failure = -1;
+        runtime->shutdown();
+      },
+      [&] {
+        EXPECT_EQ(threads_of_this_process(), threads);
+        EXPECT_EQ(descriptors_of_this_process(), descriptors);
+      });
+
+  EXPECT_GT(failures, 0);
+}
+
+TEST(FaultInjection, AShutdownThatFindsNoMemoryCanBeCalledAgain) {
+  const auto runtime = Runtime::start({.threads = 1});
+  runtime->spawn("task", [token = runtime->token()]() -> asio::awaitable<void> {
+    co_await token.cancelled();
+  });
+  ShutdownReport report;
+
+  const int failures = fail_each_allocation([&] { report = runtime->shutdown(); },
+                                            [&] { EXPECT_FALSE(runtime->has_shut_down()); });
+
+  EXPECT_GT(failures, 0);
+  EXPECT_EQ(report.tasks_total, 1u);
+  EXPECT_TRUE(report.graceful());
+}
+
+TEST(FaultInjection, ARuntimeThatGetsNoThreadSaysSoAndLeavesNothing) {
+  Runtime::start({.threads = 1})->shutdown();
+  const auto threads = threads_of_this_process();
+  const auto descriptors = descriptors_of_this_process();
+
+  for (int i = 0; i < 3; ++i) {
+    threads_until_failure = i;
+    EXPECT_THROW(Runtime::start({.threads = 3}), boost::thread_resource_error);
+    threads_until_failure = -1;
+    EXPECT_EQ(threads_of_this_process(), threads);
+    EXPECT_EQ(descriptors_of_this_process(), descriptors);
+  }
+}
+
+TEST(FaultInjection, ABlockingCallThatGetsNoThreadIsNotCounted) {
+  const auto runtime = Runtime::start({.threads = 1});
+
+  threads_until_failure = 0;
+  EXPECT_THROW(runtime->spawn_blocking(
+                   "blocking", [] {}, [](const std::exception_ptr&) {}),
+               boost::thread_resource_error);
+  threads_until_failure = -1;
+
+  EXPECT_EQ(runtime->scope().size(), 0u);
+  runtime->shutdown();
+}
+
+}  // namespace

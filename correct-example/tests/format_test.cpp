@@ -1,0 +1,31 @@
+#include "runtime_sharing/format.hpp"
+
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <sstream>
+
+namespace {
+
+using runtime_sharing::Rung;
+using runtime_sharing::ShutdownReport;
+
+TEST(Format, FmtAndSpdlogPrintWhatTheStreamPrints) {
+  ShutdownReport report;
+  report.runtime = "session";
+  report.reached = Rung::interrupt;
+  report.stragglers.push_back({"receiver", Rung::interrupt, false});
+  std::ostringstream streamed;
+  streamed << report;
+  std::ostringstream logged;
+  spdlog::logger logger("test", std::make_shared<spdlog::sinks::ostream_sink_st>(logged));
+  logger.set_pattern("%v");
+
+  logger.info("{} {}", Rung::stop, report);
+
+  EXPECT_EQ(fmt::format("{}", report), streamed.str());
+  EXPECT_EQ(logged.str(), "stop " + streamed.str() + "\n");
+}
+
+}  // namespace

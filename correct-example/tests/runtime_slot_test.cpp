@@ -1,0 +1,200 @@
+// One lifecycle at a time: starts and shutdowns that meet, and a thousand generations.
+
+#include "runtime_sharing/runtime_slot.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/system/system_error.hpp>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <latch>
+#include <malloc.h>
+#include <thread>
+#include <vector>
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using boost::system::error_code;
+using boost::system::system_error;
+using runtime_sharing::CancellationToken;
+using runtime_sharing::Errc;
+using runtime_sharing::Runtime;
+using runtime_sharing::RuntimeSlot;
+using runtime_sharing::ShutdownReport;
+using enum RuntimeSlot::WhileStopping;
+
+error_code error_of(const std::function<void()>& call) {
+  try {
+    call();
+    return {};
+  } catch (const system_error& error) {
+    return error.code();
+  }
+}
+
+/// A slot whose runtime is being shut down, and goes on doing so until it is released.
+class Stopping {
+ public:
+  Stopping() {
+    slot.start()->spawn("cleans up",
+                        [this]() -> asio::awaitable<void> { co_await release_.cancelled(); });
+    report_ = slot.async_shutdown({1h, 1s, 1s}, asio::use_future);
+  }
+  ~Stopping() {
+    release();
+    report_.wait();
+  }
+  Stopping(const Stopping&) = delete;
+  Stopping& operator=(const Stopping&) = delete;
+
+  void release() { release_.cancel(); }
+
+  RuntimeSlot slot{{.threads = 1}};
+
+ private:
+  CancellationToken release_;
+  std::future<ShutdownReport> report_;
+};
+
+TEST(RuntimeSlotLifecycle, LoginDuringLogoutIsRefusedIfItWants) {
+  Stopping stopping;
+
+  EXPECT_EQ(error_of([&] { stopping.slot.start(refuse); }), Errc::runtime_stopping);
+}
+
+TEST(RuntimeSlotLifecycle, LoginDuringLogoutWaitsIfItWants) {
+  Stopping stopping;
+  auto next = std::async(std::launch::async, [&] { return stopping.slot.start(wait); });
+  auto after_next = stopping.slot.async_start(asio::use_future);
+
+  const bool waited = next.wait_for(0s) == std::future_status::timeout &&
+                      after_next.wait_for(0s) == std::future_status::timeout;
+  stopping.release();
+  // One of the two has the place; the other finds it taken, by a runtime that runs.
+  int started = 0;
+  int refused = 0;
+  const auto count = [&](auto& future) {
+    try {
+      started += future.get() != nullptr;
+    } catch (const system_error& error) {
+      refused += error.code() == Errc::runtime_running;
+    }
+  };
+  count(next);
+  count(after_next);
+
+  EXPECT_TRUE(waited);
+  EXPECT_EQ(started, 1);
+  EXPECT_EQ(refused, 1);
+  EXPECT_EQ(stopping.slot.current()->generation(), 2u);
+  stopping.slot.shutdown();
+}
+
+TEST(RuntimeSlotLifecycle, ALoginThatWouldWaitForItsOwnThreadIsRefused) {
+  Stopping stopping;
+  const auto runtime = stopping.slot.current();
+
+  const auto error = asio::post(runtime->get_executor(), std::packaged_task<error_code()>([&] {
+                                  return error_of([&] { stopping.slot.start(wait); });
+                                }))
+                         .get();
+
+  EXPECT_EQ(error, boost::system::errc::resource_deadlock_would_occur);
+}
+
+TEST(RuntimeSlotLifecycle, LogoutTwiceGetsOneReport) {
+  RuntimeSlot slot({.threads = 1});
+  slot.start();
+  auto first = slot.async_shutdown({}, asio::use_future);
+  auto second = slot.async_shutdown({}, asio::use_future);
+
+  const auto reports = std::pair(first.get(), second.get());
+
+  EXPECT_EQ(reports.first.took, reports.second.took);
+  EXPECT_EQ(error_of([&] { slot.shutdown(); }), Errc::no_runtime);
+}
+
+TEST(RuntimeSlotLifecycle, QuitDuringLogoutRefusesThoseWhoWaitToLogIn) {
+  Stopping stopping;
+  auto waiting = stopping.slot.async_start(asio::use_future);
+
+  stopping.slot.close();
+  stopping.release();
+
+  EXPECT_EQ(error_of([&] { waiting.get(); }), Errc::slot_closed);
+  EXPECT_EQ(error_of([&] { stopping.slot.start(); }), Errc::slot_closed);
+}
+
+TEST(RuntimeSlotLifecycle, RacingLoginsAndLogoutsHaveOneLifecycleAtATimeAndLoseNone) {
+  std::atomic<int> running{0};
+  std::atomic<int> most{0};
+  RuntimeSlot slot({.threads = 1,
+                    .on_thread_start = [&] { most = std::max(most.load(), ++running); },
+                    .on_thread_stop = [&] { --running; }});
+  std::atomic<int> starts{0};
+  std::atomic<int> answers{0};
+  std::latch begin{4};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, logs_in = i % 2 == 0] {
+      begin.arrive_and_wait();
+      for (int round = 0; round < 50; ++round) {
+        const auto error = error_of([&] {
+          if (logs_in) {
+            slot.start(round % 2 == 0 ? wait : refuse);
+            ++starts;
+          } else {
+            slot.shutdown();
+          }
+        });
+        answers += !error || error == Errc::runtime_running || error == Errc::runtime_stopping ||
+                   error == Errc::no_runtime;
+      }
+    });
+  }
+
+  for (auto& thread : threads) thread.join();
+  if (slot.current()) slot.shutdown();
+
+  EXPECT_EQ(answers, 200);
+  EXPECT_GT(starts, 0);
+  EXPECT_EQ(most, 1);
+  EXPECT_EQ(running, 0);
+}
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(RuntimeSlotLifecycle, AThousandGenerationsLeaveNoThreadNoDescriptorAndNoMemory) {
+  const auto entries = [](const char* folder) {
+    return std::distance(std::filesystem::directory_iterator(folder), {});
+  };
+  RuntimeSlot slot({.threads = 2});
+  const auto live = [&] {
+    const auto runtime = slot.start();
+    for (int i = 0; i < 10; ++i) {
+      runtime->spawn("task", [token = runtime->token()]() -> asio::awaitable<void> {
+        co_await token.cancelled();
+      });
+    }
+    ASSERT_TRUE(slot.shutdown().graceful());
+  };
+  for (int i = 0; i < 100; ++i) live();  // what the first ones keep for all
+  const auto threads = entries("/proc/self/task");
+  const auto descriptors = entries("/proc/self/fd");
+  const auto bytes = mallinfo2().uordblks;
+
+  for (int i = 0; i < 1000; ++i) live();
+
+  EXPECT_EQ(entries("/proc/self/task"), threads);
+  EXPECT_EQ(entries("/proc/self/fd"), descriptors);
+  EXPECT_LE(mallinfo2().uordblks, bytes + 4096);
+}
+#endif
+
+}  // namespace
