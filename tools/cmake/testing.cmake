@@ -34,7 +34,7 @@ function(add_compile_test name)
             "$<$<BOOL:${folders}>:-I$<JOIN:${folders},;-I>>" -DBOOST_ASIO_SEPARATE_COMPILATION
             ${define} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE}
     COMMAND_EXPAND_LISTS)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 60)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS compile)
   if(arg_MUST_SAY)
     set_tests_properties(${name} PROPERTIES
       PASS_REGULAR_EXPRESSION "error: static assertion failed[^\n]*: ${arg_MUST_SAY}")
