@@ -3,6 +3,9 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <new>
+#include <thread>
+
 namespace runtime_sharing {
 namespace detail {
 namespace {
@@ -17,6 +20,15 @@ std::string what_of(const std::exception_ptr& error) {
   }
 }
 
+/// Without words if there is no memory for them.
+Failure failure_of(const TaskRecord& record, const std::exception_ptr& error) noexcept {
+  try {
+    return {record.name, what_of(error)};
+  } catch (...) {
+    return {};
+  }
+}
+
 bool is_cancellation(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -24,6 +36,19 @@ bool is_cancellation(const std::exception_ptr& error) {
     return exception.code() == asio::error::operation_aborted;
   } catch (...) {
     return false;
+  }
+}
+
+/// Where nobody could be told that there was no memory to wake somebody: a call that is repeated
+/// wakes those that are left.
+void cancel_surely(const CancellationToken& token) noexcept {
+  for (;;) {
+    try {
+      token.cancel();
+      return;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::yield();
+    }
   }
 }
 
@@ -204,7 +229,7 @@ void ScopeState::leave(TaskRecord& record, const std::exception_ptr& error) noex
   // User code, what() and all, runs before the lock.
   std::optional<Failure> failure;
   const bool told = token.is_cancelled() || record.interrupted || record.destroyed;
-  if (error && !(told && is_cancellation(error))) failure = Failure{record.name, what_of(error)};
+  if (error && !(told && is_cancellation(error))) failure = failure_of(record, error);
   bool drained_one = false;
   bool was_last = false;
   Queue called;
@@ -224,9 +249,9 @@ void ScopeState::leave(TaskRecord& record, const std::exception_ptr& error) noex
     call_next(called);
     if (drained_one || depth_is_empty) tree->changed.notify_all();
   }
-  if (end) end->cancel();
-  for (const auto& place : called) place.turn.cancel();
-  if (failure && limits_.on_failure == FailurePolicy::cancel_scope) token.cancel();
+  if (end) cancel_surely(*end);
+  for (const auto& place : called) cancel_surely(place.turn);
+  if (failure && limits_.on_failure == FailurePolicy::cancel_scope) cancel_surely(token);
   if (was_last) tree->work_ended();
   if (drained_one) announce_drained();
 }
@@ -286,12 +311,17 @@ PlaceInQueue::~PlaceInQueue() {
     }
     if (turn_->is_cancelled()) scope_->call_next(called);  // it had its turn: whose is it now?
   }
-  for (const auto& place : called) place.turn.cancel();
+  for (const auto& place : called) cancel_surely(place.turn);
 }
 
-void ScopeState::add_failure(const Failure& failure) {
+void ScopeState::add_failure(const Failure& failure) noexcept {
   ++failures_total_;
-  if (failures_.size() < ShutdownReport::max_failures) failures_.push_back(failure);
+  if (failures_.size() >= ShutdownReport::max_failures) return;
+  try {
+    failures_.push_back(failure);
+  } catch (const std::bad_alloc&) {
+    // It is counted.
+  }
 }
 
 void ScopeState::forget() noexcept {
@@ -305,7 +335,7 @@ void ScopeState::announce_drained() noexcept {
     std::unique_lock lock(tree->mutex);
     const bool is_drained_now = scope->is_drained();
     lock.unlock();
-    if (is_drained_now) scope->drained.cancel();
+    if (is_drained_now) cancel_surely(scope->drained);
   }
 }
 
@@ -406,7 +436,7 @@ TaskScope::TaskScope(const std::string& name, TaskScope& parent, ScopeLimits lim
 
 TaskScope::~TaskScope() {
   close();
-  token().cancel();
+  detail::cancel_surely(token());
   const auto alive = size();
   if (alive == 0 || state_->is_root()) return;
   state_->tree->warn(state_->name + " was destroyed with " + std::to_string(alive) +

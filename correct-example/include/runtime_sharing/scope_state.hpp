@@ -208,7 +208,7 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
 
   template <typename Scope, typename Visit>
   static void for_each_scope(Scope& top, Visit visit);
-  void add_failure(const Failure& failure);
+  void add_failure(const Failure& failure) noexcept;
   void announce_drained() noexcept;
 
   const std::shared_ptr<ScopeState> parent_;
