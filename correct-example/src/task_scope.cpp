@@ -436,12 +436,13 @@ TaskScope::TaskScope(const std::string& name, TaskScope& parent, ScopeLimits lim
 
 TaskScope::~TaskScope() {
   close();
-  detail::cancel_surely(token());
   const auto alive = size();
+  const auto name_of_one = unfinished_name();
+  detail::cancel_surely(token());
   if (alive == 0 || state_->is_root()) return;
   state_->tree->warn(state_->name + " was destroyed with " + std::to_string(alive) +
-                     (alive == 1 ? " task" : " tasks") + " in it, among them '" +
-                     unfinished_name() + "': await async_wait() before");
+                     (alive == 1 ? " task" : " tasks") + " in it, among them '" + name_of_one +
+                     "': await async_wait() before");
   if (state_->tree->may_wait_here()) {
     wait_until(std::chrono::steady_clock::now() + Deadlines().wait);
   }

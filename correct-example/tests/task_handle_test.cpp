@@ -46,16 +46,25 @@ asio::awaitable<void> sleep_for_ever_disabling_cancellation() {
   co_await sleep_for_ever();
 }
 
-/// What left the task, as words.
-std::string outcome_of(const TaskHandle& handle) {
+std::string in_words(const std::exception_ptr& failure) {
   try {
-    handle.async_join(asio::use_future).get();
+    if (failure) std::rethrow_exception(failure);
     return "finished";
   } catch (const system_error& error) {
     return error.code() == asio::error::operation_aborted ? "aborted" : error.what();
   } catch (const std::exception& error) {
     return error.what();
   }
+}
+
+/// What left the task.
+std::string outcome_of(const TaskHandle& handle) {
+  std::promise<std::string> outcome;
+  auto words = outcome.get_future();
+  handle.async_join([outcome = std::move(outcome)](const std::exception_ptr& failure) mutable {
+    outcome.set_value(in_words(failure));
+  });
+  return words.get();
 }
 
 TEST(TaskHandle, JoinsATaskThatFinishesAndOneThatHas) {
