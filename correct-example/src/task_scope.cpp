@@ -285,6 +285,7 @@ CancellationToken PlaceInQueue::queue_for(std::shared_ptr<ScopeState> full) {
   const bool was_here_before = turn_.has_value();
   const CancellationToken turn;
   ScopeState::Queue place{{turn, full.get()}};
+  ScopeState::Queue called;
   bool is_your_turn = false;
   {
     const std::lock_guard lock(full->tree->mutex);
@@ -293,10 +294,13 @@ CancellationToken PlaceInQueue::queue_for(std::shared_ptr<ScopeState> full) {
     if (!is_your_turn) {
       auto& queue = scope->queue_;
       queue.splice(was_here_before ? queue.begin() : queue.end(), place);
+      // It was called and cannot come: the room may be in a scope above the one that is full.
+      if (was_here_before) full->call_next(called);
     }
   }
   turn_ = turn;
   scope_ = std::move(full);
+  for (const auto& next : called) cancel_surely(next.turn);
   if (is_your_turn) turn.cancel();
   return turn;
 }
