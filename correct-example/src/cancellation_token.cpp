@@ -106,7 +106,7 @@ void TokenState::remove(CallbackNode& callback) noexcept {
 
 std::stop_token TokenState::stop_token() {
   auto created = std::make_unique<StopBridge>();
-  const auto result = created->source.get_token();
+  auto result = created->source.get_token();
   StopBridge* added = nullptr;
   {
     const std::lock_guard lock(tree_->mutex);

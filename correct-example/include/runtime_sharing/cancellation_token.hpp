@@ -244,7 +244,7 @@ class [[nodiscard]] CancellationCallback final : private detail::CallbackNode {
       : token_(token), function_(std::forward<Callable>(function)) {
     detail::state_of(token_)->add(*this);
   }
-  ~CancellationCallback() { detail::state_of(token_)->remove(*this); }
+  ~CancellationCallback() override { detail::state_of(token_)->remove(*this); }
 
  private:
   void call() noexcept override { std::forward<Function>(function_)(); }

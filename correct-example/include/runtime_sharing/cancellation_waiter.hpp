@@ -153,9 +153,7 @@ class CallbackNode {
   CallbackNode() = default;
   CallbackNode(const CallbackNode&) = delete;
   CallbackNode& operator=(const CallbackNode&) = delete;
-
- protected:
-  ~CallbackNode() = default;
+  virtual ~CallbackNode() = default;
 
  private:
   friend class TokenState;

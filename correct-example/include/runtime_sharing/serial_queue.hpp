@@ -73,10 +73,11 @@ class QueuedOperation {
   /// Instead of run(), when the context has ended. Runs user code: the destructors of a handler.
   virtual void discard() noexcept = 0;
 
- protected:
-  constexpr QueuedOperation() = default;
   QueuedOperation(const QueuedOperation&) = delete;
   QueuedOperation& operator=(const QueuedOperation&) = delete;
+
+ protected:
+  constexpr QueuedOperation() = default;
   ~QueuedOperation() = default;
 
  private:
