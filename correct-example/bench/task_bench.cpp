@@ -90,7 +90,8 @@ object park(const Work& work) {
                {"spawn_call_ns", each(spawned - begun, work)},
                {"bytes", bytes / static_cast<double>(work.tasks)}};
   if (!program->can_cancel()) {
-    static_cast<void>(program.release());  // its threads run on, which is what is wrong with it
+    // Its threads run on, which is what is wrong with it.
+    [[maybe_unused]] const auto* left_behind = program.release();
     return facts;
   }
 
@@ -154,7 +155,7 @@ int main(int argc, char** argv) try {
                            {"token", work.child_tokens ? "child" : "shared"},
                            {"allocator", work.allocator}};
   for (auto& [key, value] : bench::measure(work)) line[key] = std::move(value);
-  std::cout << boost::json::serialize(line) << std::endl;
+  std::cout << boost::json::serialize(line) << '\n' << std::flush;
   std::_Exit(EXIT_SUCCESS);  // a program that nobody can end has threads that still run
 } catch (const std::exception& error) {
   std::cerr << "task_bench: " << error.what() << '\n';

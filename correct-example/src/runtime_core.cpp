@@ -1,6 +1,9 @@
 #include "runtime_core.hpp"
 
+#include <boost/system/system_error.hpp>
+
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 
 namespace runtime_sharing::detail {
@@ -208,8 +211,15 @@ void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_n
   core->start_blocking(std::move(task_name), std::move(call));
 }
 
-void begin_shutdown(const std::shared_ptr<RuntimeCore>& core, Deadlines deadlines) {
-  core->begin_shutdown(deadlines);
+error_code begin_shutdown(const std::shared_ptr<RuntimeCore>& core, Deadlines deadlines) {
+  try {
+    core->begin_shutdown(deadlines);
+    return {};
+  } catch (const boost::system::system_error& error) {
+    return error.code();
+  } catch (const std::bad_alloc&) {
+    return make_error_code(boost::system::errc::not_enough_memory);
+  }
 }
 
 const CancellationToken& shutdown_done(const RuntimeCore& core) noexcept {

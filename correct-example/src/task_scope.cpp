@@ -39,17 +39,22 @@ bool is_cancellation(const std::exception_ptr& error) {
   }
 }
 
-/// Where nobody could be told that there was no memory to wake somebody: a call that is repeated
-/// wakes those that are left.
-void cancel_surely(const CancellationToken& token) noexcept {
+/// Where nobody could be told that there was no memory: until there is.
+template <typename Call>
+void surely(Call call) noexcept {
   for (;;) {
     try {
-      token.cancel();
+      call();
       return;
     } catch (const std::bad_alloc&) {
       std::this_thread::yield();
     }
   }
+}
+
+/// A call that is repeated wakes those that are left.
+void cancel_surely(const CancellationToken& token) noexcept {
+  surely([&] { token.cancel(); });
 }
 
 /// The tree of a scope on somebody else's executor.
@@ -162,6 +167,7 @@ TaskGuard::~TaskGuard() {
 
 void TaskGuard::ended(const std::exception_ptr& error) noexcept {
   const auto record = std::exchange(record_, nullptr);
+  if (!record) return;  // the coroutine could not begin, and has taken it along
   record->coroutine_is_gone();
   record->scope->leave(*record, error);
 }
@@ -370,6 +376,9 @@ void ScopeState::close() {
   Queue called;
   {
     const std::lock_guard lock(tree->mutex);
+    std::size_t scopes = 0;
+    for_each_scope(*this, [&](const ScopeState&) { ++scopes; });
+    drained_now.reserve(scopes);  // what can throw comes first
     for_each_scope(*this, [&](ScopeState& scope) {
       if (scope.closed_) return;
       scope.closed_ = true;
@@ -384,8 +393,8 @@ void ScopeState::close() {
     });
     tree->changed.notify_all();
   }
-  for (const auto& place : called) place.turn.cancel();
-  for (const auto& token_of_drained : drained_now) token_of_drained.cancel();
+  for (const auto& place : called) cancel_surely(place.turn);
+  for (const auto& token_of_drained : drained_now) cancel_surely(token_of_drained);
 }
 
 bool ScopeState::is_closed() const {

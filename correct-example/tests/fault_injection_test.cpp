@@ -272,17 +272,28 @@ TEST(FaultInjection, ARuntimeThatGetsNoThreadSaysSoAndLeavesNothing) {
   }
 }
 
-TEST(FaultInjection, ABlockingCallThatGetsNoThreadIsNotCounted) {
+TEST(FaultInjection, ABlockingCallThatGetsNoThreadSaysSoAndIsNotCounted) {
   const auto runtime = Runtime::start({.threads = 1});
 
   threads_until_failure = 0;
-  EXPECT_THROW(runtime->spawn_blocking(
-                   "blocking", [] {}, [](const std::exception_ptr&) {}),
-               boost::thread_resource_error);
+  auto result = runtime->spawn_blocking("blocking", [] {}, asio::use_future);
   threads_until_failure = -1;
 
+  EXPECT_THROW(result.get(), boost::thread_resource_error);
   EXPECT_EQ(runtime->scope().size(), 0u);
   runtime->shutdown();
+}
+
+TEST(FaultInjection, AnAsyncShutdownThatGetsNoThreadSaysSoAndCanBeCalledAgain) {
+  const auto runtime = Runtime::start({.threads = 1});
+
+  threads_until_failure = 0;
+  auto refused = runtime->async_shutdown({}, asio::use_future);
+  threads_until_failure = -1;
+
+  EXPECT_THROW(refused.get(), boost::system::system_error);
+  EXPECT_FALSE(runtime->token().is_cancelled());
+  EXPECT_TRUE(runtime->async_shutdown({}, asio::use_future).get().graceful());
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <ostream>
 #include <sstream>
 
 namespace scenario {
@@ -378,6 +379,10 @@ struct WrongUse {
   std::string name;
   std::vector<std::string> arguments;
   std::string says;
+
+  friend std::ostream& operator<<(std::ostream& stream, const WrongUse& use) {
+    return stream << use.says;
+  }
 };
 
 class WrongCommandLine : public RunProgram, public testing::WithParamInterface<WrongUse> {};

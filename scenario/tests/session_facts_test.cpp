@@ -75,6 +75,10 @@ struct Judged {
   const char* key;
   const char* good;
   const char* bad;
+
+  friend std::ostream& operator<<(std::ostream& stream, const Judged& judged) {
+    return stream << judged.good << " and " << judged.bad;
+  }
 };
 
 class JudgedFact : public testing::TestWithParam<Judged> {};

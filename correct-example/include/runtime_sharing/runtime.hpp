@@ -103,7 +103,8 @@ class Runtime {
   /// Runs a blocking `function` on a Boost.Thread of its own and completes on the handler's
   /// executor: an initiating function with the signature `void(std::exception_ptr, Result)` (Result
   /// default-constructible, as for co_spawn), or `void(std::exception_ptr)` for a function without
-  /// result. It is a task of the root scope, and refused like one. When a shutdown interrupts, it
+  /// result. It is a task of the root scope; if it is refused like one, or gets no thread, that is
+  /// its result. When a shutdown interrupts, it
   /// is interrupted at Boost.Thread's interruption points. Cancelling the wait leaves the call
   /// running.
   ///
@@ -121,7 +122,8 @@ class Runtime {
 
   /// The same without blocking, from anywhere, the runtime's own threads included: an initiating
   /// function with the signature `void(error_code, ShutdownReport)`. The ladder stands on a thread
-  /// of its own. Cancelling the wait leaves the shutdown going on.
+  /// of its own; without one the error is that of the system, and nothing has changed. Cancelling
+  /// the wait leaves the shutdown going on.
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_shutdown(Deadlines deadlines = {},
@@ -150,7 +152,9 @@ namespace detail {
 // called on.
 void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_name,
                     std::function<void()> call);
-void begin_shutdown(const std::shared_ptr<RuntimeCore>& core, Deadlines deadlines);
+/// The error: there is no thread, or no memory, for the ladder.
+boost::system::error_code begin_shutdown(const std::shared_ptr<RuntimeCore>& core,
+                                         Deadlines deadlines);
 /// Cancelled when the ladder is done; then the report is there.
 const CancellationToken& shutdown_done(const RuntimeCore& core) noexcept;
 ShutdownReport report_of(const RuntimeCore& core);
@@ -198,7 +202,14 @@ auto Runtime::spawn_blocking(std::string task_name, Function function,
       [core = core_, result, task_name = std::move(task_name), call = std::move(call),
        started = false](auto& self, boost::system::error_code error = {}) mutable {
         if (!std::exchange(started, true)) {
-          detail::start_blocking(core, std::move(task_name), std::move(call));
+          try {
+            detail::start_blocking(core, std::move(task_name), std::move(call));
+          } catch (...) {
+            // A coroutine cannot catch what is thrown while it is being suspended: told as a
+            // result.
+            result->error = std::current_exception();
+            result->done.cancel();
+          }
           result->done.cancelled(std::move(self));
           return;
         }
@@ -218,13 +229,15 @@ template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, Shutdo
 auto Runtime::async_shutdown(Deadlines deadlines, CompletionToken&& completion_token) {
   return boost::asio::async_compose<CompletionToken,
                                     void(boost::system::error_code, ShutdownReport)>(
-      [core = core_, deadlines, started = false](auto& self,
-                                                 boost::system::error_code error = {}) mutable {
+      [core = core_, deadlines, refusal = boost::system::error_code(), started = false](
+          auto& self, boost::system::error_code error = {}) mutable {
         if (!std::exchange(started, true)) {
-          detail::begin_shutdown(core, deadlines);
+          refusal = detail::begin_shutdown(core, deadlines);
+          if (refusal) return boost::asio::post(std::move(self));
           detail::shutdown_done(*core).cancelled(std::move(self));
           return;
         }
+        if (refusal) error = refusal;
         self.complete(error, error ? ShutdownReport{} : detail::report_of(*core));
       },
       completion_token);

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -54,7 +55,7 @@ class RuntimeSlot {
 
   /// The same as an initiating function with the signature `void(error_code,
   /// std::shared_ptr<Runtime>)`: waits without blocking, and works on any thread. The slot must
-  /// live until it completes. Errors that are no system_error leave it as exceptions.
+  /// live until it completes. Without a thread, or memory, the error is that of the system.
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code,
                                                  std::shared_ptr<Runtime>))
                 CompletionToken = boost::asio::use_awaitable_t<>>
@@ -113,7 +114,13 @@ auto RuntimeSlot::async_start(CompletionToken&& completion_token) {
         if (!std::exchange(begun, true)) return boost::asio::post(std::move(self));
         std::shared_ptr<Runtime> stopping;
         std::shared_ptr<Runtime> started;
-        if (!error) started = state->try_start(error, stopping);
+        try {
+          if (!error) started = state->try_start(error, stopping);
+        } catch (const boost::system::system_error& failure) {
+          error = failure.code();
+        } catch (const std::bad_alloc&) {
+          error = make_error_code(boost::system::errc::not_enough_memory);
+        }
         if (stopping) return stopping->ended().cancelled(std::move(self));
         self.complete(error, std::move(started));
       },

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -105,8 +106,8 @@ class TaskScope {
   std::optional<TaskHandle> try_spawn(std::string task_name, F&& task);
 
   /// The same, but waits for room: an initiating function, `void(error_code, TaskHandle)`. The
-  /// error is Errc::scope_closed, or `operation_aborted` if the wait was cancelled. Whoever has
-  /// waited longest is first.
+  /// error is Errc::scope_closed, `operation_aborted` if the wait was cancelled, or that of the
+  /// system if there was no memory. Whoever has waited longest is first.
   template <TaskFunction F, typename CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_spawn(std::string task_name, F task,
                    CompletionToken&& completion_token = CompletionToken());
@@ -243,10 +244,14 @@ auto TaskScope::async_spawn(std::string task_name, F task, CompletionToken&& com
        started = false](auto& self, boost::system::error_code error = {}) mutable {
         if (!std::exchange(started, true)) return boost::asio::post(std::move(self));
         TaskHandle handle;
-        if (!error) error = spawn_into(state, task_name, std::move(task), handle);
-        if (error == Errc::scope_full) {
-          return place.queue_for(state).cancelled(std::move(self));
+        std::optional<CancellationToken> turn;
+        try {
+          if (!error) error = spawn_into(state, task_name, std::move(task), handle);
+          if (error == Errc::scope_full) turn = place.queue_for(state);
+        } catch (const std::bad_alloc&) {
+          error = make_error_code(boost::system::errc::not_enough_memory);
         }
+        if (turn) return turn->cancelled(std::move(self));
         self.complete(error, std::move(handle));
       },
       completion_token);
