@@ -166,7 +166,7 @@ int Runner::run_all() const {
     if (!json) print_report(std::cout, reports.back());
   }
   if (json)
-    std::cout << to_json(program_, reports) << '\n';
+    print_json(std::cout, to_json(program_, reports));
   else
     print_verdict(std::cout, reports);
   return all_as_documented(reports) ? 0 : 1;
@@ -309,7 +309,7 @@ Request read_request(const Program& program, const po::variables_map& given) {
 
 void print_experiments(const Program& program, bool json) {
   if (json)
-    std::cout << list_as_json(program) << '\n';
+    print_json(std::cout, list_as_json(program));
   else
     print_list(std::cout, program);
 }

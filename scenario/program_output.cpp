@@ -9,8 +9,11 @@
 #include <boost/json/value_from.hpp>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <iomanip>
 #include <sstream>
+#include <utility>
 
 namespace scenario {
 namespace {
@@ -22,6 +25,14 @@ std::string with_one_decimal(double number) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(1) << number;
   return text.str();
+}
+
+/// The shortest decimal number that reads back as the same one.
+std::string plain_number(double number) {
+  std::array<char, 400> text{};  // the longest double has 309 digits before its point
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed).ptr;
+  return {text.data(), end};
 }
 
 std::string fact_text(const boost::json::value& value) {
@@ -88,6 +99,29 @@ boost::json::object report_as_json(const Report& report) {
   return object;
 }
 
+void write_json(std::ostream& out, const boost::json::value& value) {
+  const char* separator = "";
+  if (const auto* object = value.if_object()) {
+    out << '{';
+    for (const auto& [key, member] : *object) {
+      out << std::exchange(separator, ",") << boost::json::serialize(key) << ':';
+      write_json(out, member);
+    }
+    out << '}';
+  } else if (const auto* array = value.if_array()) {
+    out << '[';
+    for (const auto& element : *array) {
+      out << std::exchange(separator, ",");
+      write_json(out, element);
+    }
+    out << ']';
+  } else if (value.is_double()) {
+    out << plain_number(value.get_double());
+  } else {
+    out << boost::json::serialize(value);
+  }
+}
+
 }  // namespace
 
 std::string outcome_word(const std::optional<Outcome>& outcome) {
@@ -132,6 +166,11 @@ void print_verdict(std::ostream& out, const std::vector<Report>& reports) {
   out << '\n'
       << std::ranges::count_if(reports, &Report::as_documented) << " of " << reports.size()
       << (reports.size() == 1 ? " experiment" : " experiments") << " as documented.\n";
+}
+
+void print_json(std::ostream& out, const boost::json::value& value) {
+  write_json(out, value);
+  out << '\n' << std::flush;
 }
 
 boost::json::object list_as_json(const Program& program) {

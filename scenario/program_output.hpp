@@ -34,6 +34,9 @@ void print_head(std::ostream& out, const Program& program);
 void print_report(std::ostream& out, const Report& report);
 void print_verdict(std::ostream& out, const std::vector<Report>& reports);
 
+/// One line; numbers as people write them (0.73), where Boost.JSON's own are scientific (7.3E-1).
+void print_json(std::ostream& out, const boost::json::value& value);
+
 boost::json::object list_as_json(const Program& program);
 boost::json::object to_json(const Program& program, const std::vector<Report>& reports);
 

@@ -200,12 +200,11 @@ json::object to_json(const Column& column) {
 void print_json(const Columns& columns) {
   json::array objects;
   for (const auto& column : columns) objects.push_back(to_json(column));
-  std::cout << json::object{{"program", name},
-                            {"version", scenario::project_version()},
-                            {"boost", scenario::boost_version()},
-                            {"columns", std::move(objects)},
-                            {"as_documented", all_as_documented(columns)}}
-            << '\n';
+  scenario::print_json(std::cout, json::object{{"program", name},
+                                               {"version", scenario::project_version()},
+                                               {"boost", scenario::boost_version()},
+                                               {"columns", std::move(objects)},
+                                               {"as_documented", all_as_documented(columns)}});
 }
 
 // --- the command line -------------------------------------------------------------------------

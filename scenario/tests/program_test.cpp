@@ -1,5 +1,6 @@
 // run_program, seen from outside: sample_program is started as a reader or a script would.
 #include "scenario/child_process.hpp"
+#include "scenario/program_output.hpp"
 
 #include <boost/json.hpp>
 #include <boost/version.hpp>
@@ -371,6 +372,21 @@ TEST_F(RunProgram, EndsItsChildWhenItIsKilledItself) {
 
   EXPECT_FALSE(result.timed_out);
   EXPECT_THAT(result.out, EndsWith("ended\n"));
+}
+
+TEST(PrintJson, WritesTheSameValueWithPlainNumbers) {
+  const json::value value{
+      {"half", 0.5},       {"small", 1e-9},
+      {"large", 1e21},     {"whole", 7},
+      {"text", "\"q\"\n"}, {"list", {1.25, false, nullptr, json::object{}, json::array{}}}};
+  std::ostringstream out;
+
+  print_json(out, value);
+
+  EXPECT_EQ(out.str(),
+            R"({"half":0.5,"small":0.000000001,"large":1000000000000000000000,"whole":7,)"
+            R"("text":"\"q\"\n","list":[1.25,false,null,{},[]]})"
+            "\n");
 }
 
 // --- wrong use --------------------------------------------------------------------------------
