@@ -60,13 +60,15 @@ HOW_TO_READ = """\
 LIMITS = """\
 ## What limits what is not reached
 
-- **Bytes.** A parked task is eight blocks. Asio's coroutine machinery takes five of them, about
-  900 bytes: the frame of `co_spawn` (480), that of `use_awaitable` (176), the task's own (128), two
-  cancellation handlers. The record with name, strand and signal is 240, the waiter 128. What could
-  be taken away was: the wrapping coroutine, the strand, the memory of the post.
-- **Cancel.** A third of the instructions are `malloc` and `free` of those eight blocks; the rest is
-  the way out through `co_spawn`. With a child token each, there is a second object to visit for
-  each task, under the mutex of the tree of tokens: that is the call of 80 ms.
+- **Bytes.** A parked task is seven blocks. Asio's coroutine machinery takes four of them, about
+  700 bytes: the frame of `co_spawn` (480), the task's own (128), two cancellation handlers. The
+  record with name, strand and signal is 240, the waiter 128. What could be taken away was: the
+  wrapping coroutine, the strand, the memory of the post, the frame of `use_awaitable`.
+- **Cancel.** A third of the time is `malloc` and `free` of those seven blocks, a fifth the two locks
+  that each task's end takes (of its thread's line, and of the tree of scopes, where the other
+  thread wants it, too); the rest is the way out through `co_spawn`. With a child token each, there
+  is a second object to visit for each task, under the mutex of the tree of tokens: that is the
+  call of 80 ms.
 - **Raced with a sleep.** Cancelling a real timer goes through Asio's timer queue and its lock, for
   each task; raw Asio pays the same.
 - **The bound step.** It adds no allocation. It adds two locks, a slot that is set and cleared, and

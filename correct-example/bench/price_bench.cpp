@@ -80,7 +80,8 @@ void step_bound(benchmark::State& state) {
 
 void step_raced_with_the_token(benchmark::State& state) {
   run_in_scope(state, [](auto& steps, CancellationToken token) -> asio::awaitable<void> {
-    for (auto _ : steps) co_await (asio::post(asio::use_awaitable) || token.cancelled());
+    for (auto _ : steps)
+      co_await (asio::post(asio::use_awaitable) || token.cancelled(asio::use_awaitable));
   });
 }
 

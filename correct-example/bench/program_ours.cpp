@@ -55,17 +55,18 @@ class OurProgram final : public Program {
     return work_.child_tokens ? scope_.token().child_token() : scope_.token();
   }
 
-  asio::awaitable<void> wait_for_cancellation(std::size_t index, CancellationToken token) {
+  // The token lives in the callable, which lives as long as its task.
+  asio::awaitable<void> wait_for_cancellation(std::size_t index, const CancellationToken& token) {
     observer_.parked();
     co_await token.cancelled();
     observer_.resumed(index);
   }
 
-  asio::awaitable<void> sleep_for_an_hour(std::size_t index, CancellationToken token) {
+  asio::awaitable<void> sleep_for_an_hour(std::size_t index, const CancellationToken& token) {
     asio::steady_timer timer(co_await asio::this_coro::executor, 1h);
     observer_.parked();
     co_await timer.async_wait(
-        runtime_sharing::cancel_on(token, asio::as_tuple(asio::use_awaitable)));
+        runtime_sharing::cancel_on(token, asio::as_tuple(asio::deferred)));
     observer_.resumed(index);
   }
 

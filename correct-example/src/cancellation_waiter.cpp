@@ -134,7 +134,7 @@ CancellationWaiter* WaiterGroup::take_woken() noexcept {
     first = &woken_.front();
     woken_.pop_front();
   }
-  has_woken_ = !woken_.empty();  // those who were woken may have left on their own
+  if (woken_.empty()) has_woken_ = false;  // also when those who were woken have left on their own
   return first;
 }
 

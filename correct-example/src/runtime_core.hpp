@@ -23,7 +23,7 @@ class RuntimeTree final : public ScopeTree {
     if (options_.on_warning) options_.on_warning(message);
   }
 
-  ContextGate gate;
+  alignas(cache_line) ContextGate gate;
 
  private:
   void post(Batch batch) override {

@@ -53,7 +53,7 @@ void TaskContext::submit(CoroutineTask& task) {
     if (!ended) {
       line.tasks.push_back(task);
       intrusive_ptr_add_ref(&task);
-      line.has_tasks = true;
+      if (!line.has_tasks) line.has_tasks = true;
     }
   }
   if (ended) return task.close();
@@ -72,7 +72,10 @@ void TaskContext::submit(CoroutineTask& task) {
 }
 
 void TaskContext::submit_batch() {
-  if (batch_is_posted_.exchange(true)) return;
+  // The look saves most of the exchanges. A batch that is about to run takes the mark away before
+  // it looks for tasks, and a task is in line before its mark is looked for: one of the two is
+  // seen.
+  if (batch_is_posted_ || batch_is_posted_.exchange(true)) return;
   try {
     post(Batch(shared_from_this()));
   } catch (...) {

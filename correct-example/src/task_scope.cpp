@@ -135,10 +135,10 @@ void CoroutineTask::run_steps() {
   struct Turn {
     explicit Turn(CoroutineTask& its_task)
         : task(its_task), before(std::exchange(task_of_this_thread, &its_task)) {
-      task.running = true;
+      task.running.store(true, std::memory_order_release);
     }
     ~Turn() {
-      task.running = false;
+      task.running.store(false, std::memory_order_release);
       task_of_this_thread = before;
     }
     CoroutineTask& task;

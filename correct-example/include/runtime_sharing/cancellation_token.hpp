@@ -7,11 +7,11 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <concepts>
 #include <memory>
@@ -64,8 +64,10 @@ class CancellationToken {
   /// token is cancelled, at once if it already is; with `asio::error::operation_aborted` when the
   /// wait itself is cancelled through the handler's cancellation slot (emitted, as everywhere in
   /// Asio, where the handler runs). Completes on the handler's executor, never inline.
+  /// Awaited as it is, a coroutine needs no frame and no allocation of its own for it; operators
+  /// like `||` want `cancelled(asio::use_awaitable)`.
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code))
-                CompletionToken = boost::asio::use_awaitable_t<>>
+                CompletionToken = boost::asio::deferred_t>
   auto cancelled(CompletionToken&& completion_token = CompletionToken()) const;
 
   /// For code that knows std::stop_token only: its stop is requested when this token is cancelled,

@@ -6,6 +6,7 @@
 
 #include <boost/asio/compose.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <concepts>

@@ -3,6 +3,7 @@
 #include "runtime_sharing/runtime.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <memory>
 #include <mutex>

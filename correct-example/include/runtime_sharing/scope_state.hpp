@@ -126,7 +126,7 @@ class ScopeTree : public TaskContext {
   /// Takes the few lines that nobody asked for.
   virtual void warn(std::string_view message) const noexcept { static_cast<void>(message); }
 
-  AdaptiveMutex mutex;
+  alignas(cache_line) AdaptiveMutex mutex;
   std::condition_variable_any changed;  ///< what a shutdown waits for may be there
   std::size_t alive = 0;                ///< tasks that have not ended; guarded by mutex
   /// The same by how deep their scope is nested; the root scope's are at 0. Guarded by mutex.
@@ -216,7 +216,7 @@ class ScopeState : public std::enable_shared_from_this<ScopeState> {
   const Errc refusal_;
 
   // All guarded by tree->mutex.
-  boost::intrusive::list_member_hook<> sibling_hook_;
+  alignas(cache_line) boost::intrusive::list_member_hook<> sibling_hook_;
   using Children = boost::intrusive::list<
       ScopeState, boost::intrusive::member_hook<ScopeState, boost::intrusive::list_member_hook<>,
                                                 &ScopeState::sibling_hook_>>;

@@ -11,6 +11,7 @@
 // waits for a turn. So a task that does not give the thread back delays nobody but itself, as long
 // as the context has another thread. And after a batch others who use the context have their turn.
 
+#include "runtime_sharing/adaptive_mutex.hpp"
 #include "runtime_sharing/cancellation_waiter.hpp"
 
 #include <boost/intrusive/list.hpp>
@@ -18,27 +19,9 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 namespace runtime_sharing::detail {
-
-/// For sections of a few instructions that several threads want at once: tries a while before it
-/// puts the thread to sleep, which costs a hundred times as much.
-class AdaptiveMutex {
- public:
-  void lock() {
-    for (int i = 0; i < 200; ++i) {
-      if (mutex_.try_lock()) return;
-    }
-    mutex_.lock();
-  }
-  bool try_lock() { return mutex_.try_lock(); }
-  void unlock() { mutex_.unlock(); }
-
- private:
-  std::mutex mutex_;
-};
 
 class CoroutineTask;
 class TaskContext;
@@ -95,7 +78,7 @@ class TaskContext : public std::enable_shared_from_this<TaskContext> {
   friend class TaskWaiters;
 
   /// Those who wait for a turn, by the thread that put them there.
-  struct Line {
+  struct alignas(cache_line) Line {
     std::shared_ptr<TaskWaiters> waiters;
 
     AdaptiveMutex mutex;
@@ -118,7 +101,7 @@ class TaskContext : public std::enable_shared_from_this<TaskContext> {
 
   asio::execution_context& context_;
   std::vector<std::unique_ptr<Line>> lines_;  // by thread_number(); constant
-  std::atomic<bool> batch_is_posted_{false};
+  alignas(cache_line) std::atomic<bool> batch_is_posted_{false};
 };
 
 }  // namespace runtime_sharing::detail
