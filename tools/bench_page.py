@@ -68,12 +68,13 @@ LIMITS = """\
   that each task's end takes (of its thread's line, and of the tree of scopes, where the other
   thread wants it, too); the rest is the way out through `co_spawn`. With a child token each, there
   is a second object to visit for each task, under the mutex of the tree of tokens: that is the
-  call of 80 ms.
+  call of 80 ms. Spawned outside, all memory comes from one arena of glibc, whose lock two threads
+  then want for each `free`; with mimalloc the outside is as fast as the inside.
 - **Raced with a sleep.** Cancelling a real timer goes through Asio's timer queue and its lock, for
   each task; raw Asio pays the same.
 - **The bound step.** It adds no allocation. It adds two locks, a slot that is set and cleared, and
   the counts of references to the task, which every copy of `any_io_executor` changes.
-- **Restart.** Within the noise of this machine.
+- **Restart.** As fast as tokio, within the noise of this machine.
 - **`mutex_problem`.** Its deadlock is a fact only when the deadline has passed; then the stacks are
   taken.
 
@@ -87,6 +88,11 @@ with other work: for the order of magnitude.
 | one list for a token, one post for all, a shared queue | 2,170 |
 | the waiters listed by the thread that they began to wait on | 1,730 |
 | turns in batches, each thread its own first; try a while before sleeping on a lock; notify who waits only when there is something to see | 450 |
+
+And later, a million tasks with a child token each, five rounds before and after beside tokio: what
+threads write is no longer in one cache line with what others read, 1.09× to 0.93× for cancel and
+1.44× to 1.37× for spawn; a wait has no coroutine frame, 160 bytes less and 5 % of the spawn. For
+cancel that is about what runs differ by.
 
 The reasons are in [decision 0006](decisions/0006-turns-in-batches.md).
 """

@@ -35,6 +35,7 @@ using namespace std::chrono_literals;
 using boost::system::error_code;
 using boost::system::system_error;
 using runtime_sharing::cancel_on;
+using runtime_sharing::CancellationToken;
 using runtime_sharing::Deadlines;
 using runtime_sharing::Errc;
 using runtime_sharing::Rung;
@@ -288,6 +289,26 @@ TEST(Runtime, AsyncShutdownWorksFromAnOwnThreadAndCompletesOnTheCallersExecutor)
   while (!report) window.run_one();
 
   EXPECT_TRUE(on_window);
+  EXPECT_TRUE(report->graceful());
+}
+
+TEST(Runtime, AWindowThatAwaitsAsyncShutdownGoesOnMeanwhile) {
+  asio::io_context window;
+  const auto runtime = Runtime::start({.threads = 1});
+  const CancellationToken clicked;
+  runtime->spawn("waits for a click",
+                 [&]() -> asio::awaitable<void> { co_await clicked.cancelled(); });
+  std::optional<ShutdownReport> report;
+
+  asio::co_spawn(
+      window,
+      [&]() -> asio::awaitable<void> {
+        report = co_await runtime->async_shutdown({.wait = 1h}, asio::use_awaitable);
+      },
+      asio::detached);
+  asio::post(window, [&] { clicked.cancel(); });  // comes only if the window is free
+  window.run();
+
   EXPECT_TRUE(report->graceful());
 }
 

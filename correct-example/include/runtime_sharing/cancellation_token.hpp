@@ -64,8 +64,8 @@ class CancellationToken {
   /// token is cancelled, at once if it already is; with `asio::error::operation_aborted` when the
   /// wait itself is cancelled through the handler's cancellation slot (emitted, as everywhere in
   /// Asio, where the handler runs). Completes on the handler's executor, never inline.
-  /// Awaited as it is, a coroutine needs no frame and no allocation of its own for it; operators
-  /// like `||` want `cancelled(asio::use_awaitable)`.
+  /// Awaited as it is, it needs no coroutine frame of its own; operators like `||` want
+  /// `cancelled(asio::use_awaitable)`.
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code))
                 CompletionToken = boost::asio::deferred_t>
   auto cancelled(CompletionToken&& completion_token = CompletionToken()) const;
