@@ -34,12 +34,17 @@ bool memory_runs_out() {
 
 }  // namespace
 
+/// A sanitizer that is linked statically has one of its own, by this name.
+extern "C" [[gnu::weak]] int __interceptor_pthread_create(pthread_t*, const pthread_attr_t*,
+                                                          void* (*)(void*), void*);
+
 /// In the place of the C library's, for Boost.Thread too.
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
                               void* (*function)(void*), void* argument) {
   if (threads_until_failure >= 0 && threads_until_failure-- == 0) return EAGAIN;
-  static const auto real =
+  static const auto next =
       reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+  const auto real = __interceptor_pthread_create ? &__interceptor_pthread_create : next;
   return real(thread, attributes, function, argument);
 }
 
