@@ -23,8 +23,6 @@ constexpr std::array<FactDescription, 11> descriptions{{
     {"stragglers", "stragglers"},
 }};
 
-constexpr double noticeable_freeze_ms = 50;
-
 /// A number above `limit` is a bad one.
 struct Limit {
   std::string_view key;

@@ -38,7 +38,15 @@ struct FactDescription {
 /// All facts, in the order of the declaration above.
 std::span<const FactDescription> fact_descriptions() noexcept;
 
-/// Whether a measured value is a bad one: a thread left, a row lost, a freeze above 50 ms.
+/// People notice a window that stands still for longer. A sanitizer makes everything about ten
+/// times as slow.
+#if defined(WITH_ADDRESS_SANITIZER) || defined(WITH_THREAD_SANITIZER)
+inline constexpr double noticeable_freeze_ms = 500;
+#else
+inline constexpr double noticeable_freeze_ms = 50;
+#endif
+
+/// Whether a measured value is a bad one: a thread left, a row lost, a freeze that is noticed.
 bool is_bad(std::string_view key, const boost::json::value& value);
 
 }  // namespace scenario

@@ -65,8 +65,7 @@ class OurProgram final : public Program {
   asio::awaitable<void> sleep_for_an_hour(std::size_t index, const CancellationToken& token) {
     asio::steady_timer timer(co_await asio::this_coro::executor, 1h);
     observer_.parked();
-    co_await timer.async_wait(
-        runtime_sharing::cancel_on(token, asio::as_tuple(asio::deferred)));
+    co_await timer.async_wait(runtime_sharing::cancel_on(token, asio::as_tuple(asio::deferred)));
     observer_.resumed(index);
   }
 

@@ -51,7 +51,7 @@ Outcome judge(const SessionFacts& facts, const ShutdownReport& report) {
   const bool something_left = facts.runtime_threads_left > 0 || facts.rows_after_logout > 0 ||
                               facts.connections_open > 0 || report.threads_abandoned > 0;
   if (something_left) return Outcome::leaked;
-  if (facts.longest_ui_freeze_ms > 50) return Outcome::starved;
+  if (facts.longest_ui_freeze_ms > scenario::noticeable_freeze_ms) return Outcome::starved;
   return Outcome::finished;
 }
 

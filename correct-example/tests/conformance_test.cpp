@@ -54,13 +54,22 @@ struct NotingAllocator {
   bool* asked;
 };
 
+class Conformance : public testing::Test {
+ protected:
+  template <typename Start>
+  void conforms(Start start);
+
+ private:
+  // Lives longer than the threads of a test: they let go of it only after they have posted to it.
+  asio::io_context context_;
+};
+
 /// `start(completion_token)` begins an operation that will complete by itself, each time anew.
 template <typename Start>
-void conforms(Start start) {
-  asio::io_context context;
+void Conformance::conforms(Start start) {
   const auto run = [&] {
-    context.restart();
-    auto work = asio::make_work_guard(context);
+    context_.restart();
+    auto work = asio::make_work_guard(context_);
     return work;
   };
 
@@ -69,13 +78,13 @@ void conforms(Start start) {
     bool inside = true;
     bool was_inside = true;
     std::thread::id ran_on;
-    start(asio::bind_executor(context, [&](auto&&...) {
+    start(asio::bind_executor(context_, [&](auto&&...) {
       was_inside = inside;
       ran_on = std::this_thread::get_id();
-      context.stop();
+      context_.stop();
     }));
     inside = false;
-    context.run();
+    context_.run();
     EXPECT_FALSE(was_inside);
     EXPECT_EQ(ran_on, std::this_thread::get_id());
   }
@@ -87,7 +96,7 @@ void conforms(Start start) {
     auto work = run();
     int completed = 0;
     asio::co_spawn(
-        context,
+        context_,
         [&]() -> asio::awaitable<void> {
           static_cast<void>(co_await start(asio::as_tuple(asio::use_awaitable)));
           ++completed;
@@ -97,21 +106,21 @@ void conforms(Start start) {
             // An error is a completion too.
           }
           ++completed;
-          context.stop();
+          context_.stop();
         },
         asio::detached);
-    context.run();
+    context_.run();
     EXPECT_EQ(completed, 2);
   }
   {  // deferred: nothing begins before the call
     auto work = run();
     bool completed = false;
     auto operation = start(asio::deferred);
-    std::move(operation)(asio::bind_executor(context, [&](auto&&...) {
+    std::move(operation)(asio::bind_executor(context_, [&](auto&&...) {
       completed = true;
-      context.stop();
+      context_.stop();
     }));
-    context.run();
+    context_.run();
     EXPECT_TRUE(completed);
   }
   {  // an allocator, and a slot that is not used
@@ -121,8 +130,8 @@ void conforms(Start start) {
     start(asio::bind_allocator(
         NotingAllocator<void*>(&asked),
         asio::bind_cancellation_slot(
-            signal.slot(), asio::bind_executor(context, [&](auto&&...) { context.stop(); }))));
-    context.run();
+            signal.slot(), asio::bind_executor(context_, [&](auto&&...) { context_.stop(); }))));
+    context_.run();
   }
   start(asio::detached);
 }
@@ -133,14 +142,14 @@ CancellationToken cancelled_token() {
   return token;
 }
 
-TEST(Conformance, CancellationTokenCancelled) {
+TEST_F(Conformance, CancellationTokenCancelled) {
   const auto token = cancelled_token();
   conforms([&](auto&& completion) {
     return token.cancelled(std::forward<decltype(completion)>(completion));
   });
 }
 
-TEST(Conformance, CancelOn) {
+TEST_F(Conformance, CancelOn) {
   const auto token = cancelled_token();
   asio::thread_pool pool(1);
   asio::steady_timer timer(pool, asio::steady_timer::time_point::max());
@@ -150,7 +159,7 @@ TEST(Conformance, CancelOn) {
   pool.join();
 }
 
-TEST(Conformance, TaskScopeAsyncWait) {
+TEST_F(Conformance, TaskScopeAsyncWait) {
   asio::thread_pool pool(1);
   TaskScope scope("scope", pool.get_executor());
   scope.close();
@@ -159,7 +168,7 @@ TEST(Conformance, TaskScopeAsyncWait) {
   });
 }
 
-TEST(Conformance, TaskScopeAsyncSpawn) {
+TEST_F(Conformance, TaskScopeAsyncSpawn) {
   asio::thread_pool pool(1);
   TaskScope scope("scope", pool.get_executor());
   conforms([&](auto&& completion) {
@@ -168,7 +177,7 @@ TEST(Conformance, TaskScopeAsyncSpawn) {
   pool.join();
 }
 
-TEST(Conformance, TaskHandleAsyncJoin) {
+TEST_F(Conformance, TaskHandleAsyncJoin) {
   asio::thread_pool pool(1);
   TaskScope scope("scope", pool.get_executor());
   const auto handle = scope.spawn("task", nothing);
@@ -178,7 +187,7 @@ TEST(Conformance, TaskHandleAsyncJoin) {
   pool.join();
 }
 
-TEST(Conformance, RuntimeSpawnBlocking) {
+TEST_F(Conformance, RuntimeSpawnBlocking) {
   const auto runtime = Runtime::start({.threads = 1});
   conforms([&](auto&& completion) {
     return runtime->spawn_blocking(
@@ -187,14 +196,14 @@ TEST(Conformance, RuntimeSpawnBlocking) {
   runtime->shutdown();
 }
 
-TEST(Conformance, RuntimeAsyncShutdown) {
+TEST_F(Conformance, RuntimeAsyncShutdown) {
   const auto runtime = Runtime::start({.threads = 1});
   conforms([&](auto&& completion) {
     return runtime->async_shutdown({}, std::forward<decltype(completion)>(completion));
   });
 }
 
-TEST(Conformance, RuntimeSlotAsyncStart) {
+TEST_F(Conformance, RuntimeSlotAsyncStart) {
   RuntimeSlot slot({.threads = 1});
   conforms([&](auto&& completion) {
     return slot.async_start(std::forward<decltype(completion)>(completion));
@@ -202,7 +211,7 @@ TEST(Conformance, RuntimeSlotAsyncStart) {
   slot.current()->shutdown();
 }
 
-TEST(Conformance, RuntimeSlotAsyncShutdown) {
+TEST_F(Conformance, RuntimeSlotAsyncShutdown) {
   RuntimeSlot slot({.threads = 1});
   slot.start();
   conforms([&](auto&& completion) {
@@ -228,7 +237,32 @@ void carries_a_scope(Executor executor) {
   EXPECT_TRUE(scope.wait_until(std::chrono::steady_clock::now() + 30s));
 }
 
-TEST(Conformance, AScopeRunsOnAnyExecutor) {
+TEST_F(Conformance, ATasksExecutorHasTheBlockingProperty) {
+  namespace execution = asio::execution;
+  asio::io_context context;
+  TaskScope scope("scope", context.get_executor());
+  bool ran_inline = false;
+  bool ran_inline_though_never = false;
+
+  scope.spawn("task", [&]() -> asio::awaitable<void> {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto never = asio::require(executor, execution::blocking.never);
+    EXPECT_TRUE(asio::query(never, execution::blocking) == execution::blocking.never);
+    EXPECT_TRUE(asio::query(executor, execution::blocking) == execution::blocking.possibly);
+    EXPECT_TRUE(executor == asio::prefer(never, execution::blocking.possibly));
+    EXPECT_FALSE(executor == never);
+    executor.execute([&] { ran_inline = true; });
+    EXPECT_TRUE(ran_inline);
+    never.execute([&] { ran_inline_though_never = true; });
+    EXPECT_FALSE(ran_inline_though_never);
+  });
+  context.run();
+
+  EXPECT_TRUE(ran_inline_though_never);
+  scope.close();
+}
+
+TEST_F(Conformance, AScopeRunsOnAnyExecutor) {
   asio::io_context context;
   auto work = asio::make_work_guard(context);
   std::thread runs_context([&] { context.run(); });

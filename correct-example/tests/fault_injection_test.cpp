@@ -1,7 +1,7 @@
 // What happens when memory or threads run out. This binary's operator new fails on command, and so
 // does its pthread_create.
 
-#include "runtime_sharing/runtime.hpp"
+#include "runtime_sharing/runtime_slot.hpp"
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/io_context.hpp>
@@ -78,6 +78,7 @@ namespace asio = boost::asio;
 using runtime_sharing::CancellationToken;
 using runtime_sharing::Rung;
 using runtime_sharing::Runtime;
+using runtime_sharing::RuntimeSlot;
 using runtime_sharing::ShutdownReport;
 using runtime_sharing::TaskScope;
 
@@ -217,6 +218,28 @@ struct Unwilling {
   int* refusals;
 };
 
+TEST(FaultInjection, ASpawnThatTheExecutorRefusesLeavesTheScopeUsable) {
+  asio::io_context context;
+  int refusals = 1;
+  TaskScope scope("scope", Unwilling{&context, &refusals});
+  const auto owned = std::make_shared<int>();
+  int ran = 0;
+  const auto task = [&ran, owned]() -> asio::awaitable<void> {
+    ++ran;
+    co_return;
+  };
+
+  EXPECT_THROW(scope.spawn("refused", task), std::bad_alloc);
+  EXPECT_EQ(scope.size(), 0u);
+  EXPECT_EQ(owned.use_count(), 2);  // the owner's and the one in `task`
+  scope.spawn("accepted", task);
+  context.run();
+
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(scope.size(), 0u);
+  scope.close();
+}
+
 TEST(FaultInjection, ACancelThatFailsHasCancelledAndWakesTheRestWhenCalledAgain) {
   asio::io_context context;
   int refusals = 2;
@@ -287,6 +310,23 @@ TEST(FaultInjection, ARuntimeThatGetsNoThreadSaysSoAndLeavesNothing) {
     EXPECT_EQ(threads_of_this_process(), threads);
     EXPECT_EQ(descriptors_of_this_process(), descriptors);
   }
+}
+
+TEST(FaultInjection, ALoginThatGetsNoThreadSaysSoAndTheNextOneWorks) {
+  asio::io_context window;
+  RuntimeSlot slot({.threads = 1});
+  boost::system::error_code refusal;
+
+  threads_until_failure = 0;
+  slot.async_start(asio::bind_executor(
+      window,
+      [&](boost::system::error_code error, const std::shared_ptr<Runtime>&) { refusal = error; }));
+  window.run();
+  threads_until_failure = -1;
+
+  EXPECT_EQ(refusal, boost::system::errc::resource_unavailable_try_again);
+  EXPECT_NE(slot.start(), nullptr);
+  EXPECT_TRUE(slot.shutdown().graceful());
 }
 
 TEST(FaultInjection, ABlockingCallThatGetsNoThreadSaysSoAndIsNotCounted) {

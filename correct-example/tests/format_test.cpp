@@ -28,4 +28,12 @@ TEST(Format, FmtAndSpdlogPrintWhatTheStreamPrints) {
   EXPECT_EQ(logged.str(), "stop " + streamed.str() + "\n");
 }
 
+TEST(Format, EachRungHasItsWord) {
+  const Rung rungs[] = {Rung::stop_accepting, Rung::tell, Rung::wait,
+                        Rung::interrupt,      Rung::stop, Rung::abandon};
+
+  EXPECT_EQ(fmt::format("{}", fmt::join(rungs, ", ")),
+            "stop accepting, tell, wait, interrupt, stop, abandon");
+}
+
 }  // namespace

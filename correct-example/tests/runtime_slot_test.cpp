@@ -168,7 +168,7 @@ TEST(RuntimeSlotLifecycle, RacingLoginsAndLogoutsHaveOneLifecycleAtATimeAndLoseN
   EXPECT_EQ(running, 0);
 }
 
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__linux__) && !defined(WITH_ADDRESS_SANITIZER) && !defined(WITH_THREAD_SANITIZER)
 TEST(RuntimeSlotLifecycle, AThousandGenerationsLeaveNoThreadNoDescriptorAndNoMemory) {
   const auto entries = [](const char* folder) {
     return std::distance(std::filesystem::directory_iterator(folder), {});
@@ -188,11 +188,14 @@ TEST(RuntimeSlotLifecycle, AThousandGenerationsLeaveNoThreadNoDescriptorAndNoMem
   const auto descriptors = entries("/proc/self/fd");
   const auto bytes = mallinfo2().uordblks;
 
-  for (int i = 0; i < 1000; ++i) live();
+  constexpr int generations = 1000;
+  for (int i = 0; i < generations; ++i) live();
 
   EXPECT_EQ(entries("/proc/self/task"), threads);
   EXPECT_EQ(entries("/proc/self/fd"), descriptors);
-  EXPECT_LE(mallinfo2().uordblks, bytes + 4096);
+  // Threads that overlapped in another way may leave a little; but not one block a generation.
+  constexpr std::size_t smallest_block = 32;
+  EXPECT_LT(mallinfo2().uordblks, bytes + generations * smallest_block);
 }
 #endif
 

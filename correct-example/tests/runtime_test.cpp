@@ -5,6 +5,8 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_future.hpp>
@@ -352,10 +354,39 @@ TEST(Runtime, AnExceptionOutOfARawHandlerDoesNotEndItsThread) {
       {.threads = 1, .on_warning = [&](std::string_view text) { warnings.emplace_back(text); }});
 
   asio::post(runtime->get_executor(), [] { throw std::runtime_error("thrown by a raw handler"); });
+  asio::post(runtime->get_executor(), [] { throw 42; });
   let_tasks_begin(*runtime);
   runtime->shutdown();
 
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("thrown by a raw handler")));
+  EXPECT_THAT(warnings,
+              ElementsAre(HasSubstr("thrown by a raw handler"), HasSubstr("no std::exception")));
+}
+
+TEST(Runtime, AFailureWithoutAStdExceptionIsReportedInWords) {
+  const auto runtime = Runtime::start({.threads = 1});
+  runtime->spawn("bad", []() -> asio::awaitable<void> {
+    throw 42;
+    co_return;
+  });
+
+  const ShutdownReport report = runtime->shutdown();
+
+  ASSERT_EQ(report.failures.size(), 1u);
+  EXPECT_EQ(report.failures[0].what, "an exception that is no std::exception");
+}
+
+TEST(Runtime, KnowsItsNameAndItsOwnThreads) {
+  const auto runtime = Runtime::start({.name = "session", .threads = 1});
+
+  const bool inside =
+      asio::post(runtime->get_executor(),
+                 asio::use_future([&] { return runtime->running_in_this_thread(); }))
+          .get();
+
+  EXPECT_EQ(runtime->name(), "session");
+  EXPECT_TRUE(inside);
+  EXPECT_FALSE(runtime->running_in_this_thread());
+  runtime->shutdown();
 }
 
 TEST(Runtime, AFailedTaskIsReportedWithItsException) {

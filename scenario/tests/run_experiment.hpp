@@ -46,12 +46,12 @@ inline double number(const boost::json::object& report, const std::string& name)
 
 }  // namespace scenario
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(WITH_ADDRESS_SANITIZER)
 inline constexpr bool built_with_address_sanitizer = true;
 #else
 inline constexpr bool built_with_address_sanitizer = false;
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(WITH_THREAD_SANITIZER)
 inline constexpr bool built_with_thread_sanitizer = true;
 #else
 inline constexpr bool built_with_thread_sanitizer = false;

@@ -73,8 +73,8 @@ TEST(SessionFacts, HaveMeaningsThatFitTheLabelsOfTheTable) {
 
 struct Judged {
   const char* key;
-  const char* good;
-  const char* bad;
+  std::string good;
+  std::string bad;
 
   friend std::ostream& operator<<(std::ostream& stream, const Judged& judged) {
     return stream << judged.good << " and " << judged.bad;
@@ -96,7 +96,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Judged{"logout_returned", "true", "false"}, Judged{"owners_left", "0", "1"},
                     Judged{"runtime_threads_left", "0", "2"}, Judged{"rows_after_logout", "0", "1"},
                     Judged{"samples_lost", "0", "4"}, Judged{"connections_open", "0", "1"},
-                    Judged{"longest_ui_freeze_ms", "50.0", "50.1"},
+                    Judged{"longest_ui_freeze_ms", std::to_string(noticeable_freeze_ms),
+                           std::to_string(noticeable_freeze_ms + 0.1)},
                     Judged{"relogin", "\"clean\"", "\"two runtimes\""},
                     Judged{"runtimes_at_once", "1", "2"},
                     Judged{"stragglers", "[]", "[\"tsp-worker\"]"}),
