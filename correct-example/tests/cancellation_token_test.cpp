@@ -336,6 +336,21 @@ TEST(CancelOn, WorksInACoroutineWithAsTuple) {
   EXPECT_EQ(result, asio::error::operation_aborted);
 }
 
+TEST(CancelOn, AnOperationThatEndsWithItsContextIsDestroyed) {
+  const CancellationToken token;
+  const auto owned = std::make_shared<int>();
+  {
+    asio::io_context context;
+    asio::steady_timer timer(context, asio::steady_timer::time_point::max());
+    timer.async_wait(cancel_on(token, asio::bind_executor(context, [owned](error_code) {})));
+    context.poll();
+    EXPECT_EQ(owned.use_count(), 2);
+  }
+
+  EXPECT_EQ(owned.use_count(), 1);
+  EXPECT_TRUE(token.cancel());
+}
+
 TEST(CancelOn, RacesCompletionOnAStrandOfAPool) {
   for (int round = 0; round < 300; ++round) {
     asio::thread_pool pool(2);

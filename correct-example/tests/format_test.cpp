@@ -16,6 +16,9 @@ TEST(Format, FmtAndSpdlogPrintWhatTheStreamPrints) {
   report.runtime = "session";
   report.reached = Rung::interrupt;
   report.stragglers.push_back({"receiver", Rung::interrupt, false});
+  report.stragglers.push_back({"worker", Rung::stop, true});
+  report.failures.push_back({"sampler", "disk full"});
+  report.failures_total = 1;
   std::ostringstream streamed;
   streamed << report;
   std::ostringstream logged;
@@ -24,6 +27,12 @@ TEST(Format, FmtAndSpdlogPrintWhatTheStreamPrints) {
 
   logger.info("{} {}", Rung::stop, report);
 
+  EXPECT_EQ(streamed.str(),
+            "runtime 'session', generation 0: reached 'interrupt'\n"
+            "  tasks 0, stragglers 2, failures 1\n"
+            "  straggler 'receiver' needed 'interrupt'\n"
+            "  straggler 'worker' needed 'stop', frame destroyed\n"
+            "  failure 'sampler': disk full");
   EXPECT_EQ(fmt::format("{}", report), streamed.str());
   EXPECT_EQ(logged.str(), "stop " + streamed.str() + "\n");
 }

@@ -362,6 +362,45 @@ TEST(Runtime, AnExceptionOutOfARawHandlerDoesNotEndItsThread) {
               ElementsAre(HasSubstr("thrown by a raw handler"), HasSubstr("no std::exception")));
 }
 
+TEST(Runtime, AnExceptionOutOfAHandlerOnATasksStrandLeavesTheTaskAlive) {
+  std::vector<std::string> warnings;
+  const auto runtime = Runtime::start(
+      {.threads = 1, .on_warning = [&](std::string_view text) { warnings.emplace_back(text); }});
+  bool heard = false;
+  runtime->spawn("listener", [&]() -> asio::awaitable<void> {
+    asio::post(co_await asio::this_coro::executor, [] { throw std::runtime_error("on a strand"); });
+    co_await runtime->token().cancelled();
+    heard = true;
+  });
+  let_tasks_begin(*runtime);
+
+  const ShutdownReport report = runtime->shutdown();
+
+  EXPECT_TRUE(report.graceful()) << report;
+  EXPECT_TRUE(heard);
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("on a strand")));
+}
+
+TEST(Runtime, WithoutAThreadIsRefused) {
+  EXPECT_THROW(Runtime::start({.threads = 0}), std::invalid_argument);
+}
+
+TEST(Runtime, AReportKeepsTheFirstFailuresAndCountsAll) {
+  const auto runtime = Runtime::start({.threads = 2});
+  constexpr auto one_too_many = ShutdownReport::max_failures + 1;
+  for (std::size_t i = 0; i < one_too_many; ++i) {
+    runtime->spawn("bad", []() -> asio::awaitable<void> {
+      throw std::runtime_error("disk full");
+      co_return;
+    });
+  }
+
+  const ShutdownReport report = runtime->shutdown();
+
+  EXPECT_EQ(report.failures.size(), ShutdownReport::max_failures);
+  EXPECT_EQ(report.failures_total, one_too_many);
+}
+
 TEST(Runtime, AFailureWithoutAStdExceptionIsReportedInWords) {
   const auto runtime = Runtime::start({.threads = 1});
   runtime->spawn("bad", []() -> asio::awaitable<void> {
