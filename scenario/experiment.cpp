@@ -4,6 +4,7 @@
 #include "scenario/command_line.hpp"
 #include "scenario/diagnostics.hpp"
 #include "scenario/program_output.hpp"
+#include "scenario/temporary_folder.hpp"
 #include "scenario/terminal.hpp"
 
 #include <boost/algorithm/string/join.hpp>
@@ -80,28 +81,6 @@ Account read_account(const std::string& child_output) {
   }
   return account;
 }
-
-/// The folder that a child takes for temporary files: it may end without removing them.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const std::string& name) {
-    auto pattern = (std::filesystem::temp_directory_path() / (name + "-XXXXXX")).string();
-    if (::mkdtemp(pattern.data()) == nullptr)
-      throw std::system_error(errno, std::generic_category(), "cannot create " + pattern);
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// What the command line asks for.
 struct Request {
@@ -214,7 +193,7 @@ Report Runner::run_in_child(const Experiment& experiment) const {
 
 ChildResult Runner::start_child(const Experiment& experiment) const {
   const ProgressLine progress("running " + experiment.name + " ...");
-  const TemporaryFolder folder(program_.name);
+  const TemporaryFolder folder;  // a child may end without removing what it has
   std::vector<std::string> arguments{"--child", "--experiment=" + experiment.name};
   std::ranges::move(to_arguments(request_.common), std::back_inserter(arguments));
   ChildOptions options;

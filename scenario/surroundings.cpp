@@ -2,29 +2,13 @@
 
 #include "scenario/event.hpp"
 
-#include <spdlog/spdlog.h>
-
-#include <cerrno>
 #include <fstream>
-#include <stdlib.h>
-#include <string>
 #include <system_error>
 #include <vector>
 
 namespace scenario {
 
 namespace {
-
-std::filesystem::path make_temporary_folder() {
-  std::error_code error;
-  const auto parent = std::filesystem::temp_directory_path(error);
-  if (error) throw std::system_error(error, "no folder for temporary files: set TMPDIR");
-  std::string name = (parent / "runtime-sharing-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) {
-    throw std::system_error(errno, std::generic_category(), "cannot make the folder " + name);
-  }
-  return name;
-}
 
 /// Reads no further than to the first line that is an event.
 bool holds_an_event(const std::filesystem::path& file) {
@@ -41,14 +25,6 @@ bool holds_an_event(const std::filesystem::path& file) {
 }
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() : path_(make_temporary_folder()) {}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code error;
-  std::filesystem::remove_all(path_, error);
-  if (error) spdlog::warn("cannot remove {}: {}", path_.string(), error.message());
-}
 
 Surroundings::Surroundings(const Settings& chosen, Homeserver::AfterReplay after_replay)
     : settings(chosen),

@@ -3,6 +3,7 @@
 #include "scenario/experiment.hpp"
 #include "scenario/homeserver.hpp"
 #include "scenario/message_store.hpp"
+#include "scenario/temporary_folder.hpp"
 #include "scenario/ui_loop.hpp"
 
 #include <atomic>
@@ -31,21 +32,6 @@ class ThreadCensus {
 
  private:
   std::atomic<long> running_{0};
-};
-
-/// A new empty folder in the system's folder for such things; removed with all that is in it.
-class TemporaryFolder {
- public:
-  /// Throws std::system_error, naming the folder, if it cannot be made.
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// Everything around the client that does not change with the way the runtime is shared.

@@ -68,8 +68,8 @@ LIMITS = """\
   that each task's end takes (of its thread's line, and of the tree of scopes, where the other
   thread wants it, too); the rest is the way out through `co_spawn`. With a child token each, there
   is a second object to visit for each task, under the mutex of the tree of tokens: that is the
-  call of 80 ms. Spawned outside, all memory comes from one arena of glibc, whose lock two threads
-  then want for each `free`; with mimalloc the outside is as fast as the inside.
+  call of 80 ms. Spawned outside, it depends on the allocator: with mimalloc, below, the mark for
+  the outside is reached.
 - **Raced with a sleep.** Cancelling a real timer goes through Asio's timer queue and its lock, for
   each task; raw Asio pays the same.
 - **The bound step.** It adds no allocation. It adds two locks, a slot that is set and cleared, and

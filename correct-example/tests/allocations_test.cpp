@@ -79,6 +79,7 @@ class Allocations : public testing::Test {
     std::stringstream text;
     text << file.rdbuf();
     const auto recorded = boost::json::parse(text.str());
+    // How often Asio allocates is its own matter, from version to version.
     if (recorded.at("boost").as_string() != BOOST_LIB_VERSION) {
       GTEST_SKIP() << "recorded with Boost " << recorded.at("boost").as_string();
     }

@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <memory>
 #include <new>
+#include <optional>
 #include <pthread.h>
 #include <stdexcept>
 #include <vector>
@@ -76,6 +77,7 @@ namespace {
 
 namespace asio = boost::asio;
 using runtime_sharing::CancellationToken;
+using runtime_sharing::DropGuard;
 using runtime_sharing::Rung;
 using runtime_sharing::Runtime;
 using runtime_sharing::RuntimeSlot;
@@ -262,6 +264,90 @@ TEST(FaultInjection, ACancelThatFailsHasCancelledAndWakesTheRestWhenCalledAgain)
 
   EXPECT_EQ(failures, 2);
   EXPECT_EQ(woken, 3);
+}
+
+TEST(FaultInjection, ADropGuardThatFindsNoMemoryHasCancelled) {
+  asio::io_context context;
+  int refusals = 1;
+  const CancellationToken token;
+  int woken = 0;
+  token.cancelled(asio::bind_executor(Unwilling{&context, &refusals}, [&](auto) { ++woken; }));
+
+  {
+    const DropGuard guard(token);
+  }
+  EXPECT_TRUE(token.is_cancelled());
+  token.cancel();
+  context.run();
+
+  EXPECT_EQ(woken, 1);
+}
+
+/// Makes each allocation of an operation fail in turn, until the operation gets through. Each
+/// failure is its result, or an exception out of the initiating call; none leaves it unanswered.
+template <typename Initiate>
+int fail_each_allocation_of_an_operation(asio::io_context& context, Initiate initiate) {
+  for (int failures = 0;; ++failures) {
+    std::optional<boost::system::error_code> result;
+    context.restart();
+    allocations_until_failure = failures;
+    try {
+      initiate([&result](boost::system::error_code error, const auto&) {
+        allocations_until_failure = -1;
+        result = error;
+      });
+    } catch (const std::bad_alloc&) {
+      allocations_until_failure = -1;
+      continue;
+    }
+    while (!result) context.run_one();
+    if (!*result) return failures;
+    EXPECT_EQ(*result, boost::system::errc::not_enough_memory);
+  }
+}
+
+TEST(FaultInjection, ASpawnerThatWaitsForRoomHearsThatThereIsNoMemory) {
+  asio::io_context context;
+  TaskScope scope("scope", context.get_executor());
+  int ran = 0;
+
+  const int failures = fail_each_allocation_of_an_operation(context, [&](auto handler) {
+    scope.async_spawn(
+        "a task whose name does not fit into a short string",
+        [&ran]() -> asio::awaitable<void> {
+          ++ran;
+          co_return;
+        },
+        asio::bind_executor(context, handler));
+  });
+  context.run();
+
+  EXPECT_GT(failures, 0);
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(scope.size(), 0u);
+}
+
+TEST(FaultInjection, ALoginHearsThatThereIsNoMemory) {
+  asio::io_context window;
+  RuntimeSlot slot({.threads = 1});
+
+  const int failures = fail_each_allocation_of_an_operation(
+      window, [&](auto handler) { slot.async_start(asio::bind_executor(window, handler)); });
+
+  EXPECT_GT(failures, 0);
+  EXPECT_TRUE(slot.shutdown().graceful());
+}
+
+TEST(FaultInjection, ALogoutHearsThatThereIsNoMemory) {
+  asio::io_context window;
+  const auto runtime = Runtime::start({.threads = 1});
+
+  const int failures = fail_each_allocation_of_an_operation(window, [&](auto handler) {
+    runtime->async_shutdown({}, asio::bind_executor(window, handler));
+  });
+
+  EXPECT_GT(failures, 0);
+  EXPECT_TRUE(runtime->has_shut_down());
 }
 
 TEST(FaultInjection, ARuntimeThatCannotAllocateLeavesNoThreadAndNoDescriptor) {

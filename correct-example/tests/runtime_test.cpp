@@ -1,5 +1,6 @@
 #include "runtime_sharing/runtime.hpp"
 
+#include "correct-example/tests/endless_tasks.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/runtime_slot.hpp"
 
@@ -54,17 +55,6 @@ using testing::UnorderedElementsAre;
 
 constexpr Deadlines quick{20ms, 2s, 2s};
 
-asio::awaitable<void> sleep_for_ever() {
-  asio::steady_timer timer(co_await asio::this_coro::executor,
-                           asio::steady_timer::time_point::max());
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
-asio::awaitable<void> sleep_for_ever_disabling_cancellation() {
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  co_await sleep_for_ever();
-}
-
 auto needing(std::string name, Rung rung) {
   return AllOf(Field(&Straggler::name, name), Field(&Straggler::needed, rung));
 }
@@ -88,7 +78,7 @@ TEST(Runtime, AListeningTaskEndsOnTheGracefulPath) {
 
 TEST(Runtime, ADeafTaskIsInterruptedAndNamed) {
   const auto runtime = Runtime::start({.threads = 1});
-  runtime->spawn("deaf", sleep_for_ever);
+  runtime->spawn("deaf", wait_for_ever);
 
   const ShutdownReport report = runtime->shutdown(quick);
 
@@ -103,7 +93,7 @@ TEST(Runtime, ATaskThatDisablesCancellationIsStoppedDestroyedAndNamed) {
   const auto owned = std::make_shared<int>();
   runtime->spawn("stubborn", [owned]() -> asio::awaitable<void> {
     const auto local = owned;
-    co_await sleep_for_ever_disabling_cancellation();
+    co_await wait_for_ever_disabling_cancellation();
   });
   let_tasks_begin(*runtime);
 
@@ -154,8 +144,8 @@ TEST(Runtime, EveryKindOfTaskAtOnceIsNamedAtItsRung) {
   std::latch spinning{1};
   runtime->spawn("listener",
                  [&]() -> asio::awaitable<void> { co_await runtime->token().cancelled(); });
-  runtime->spawn("deaf", sleep_for_ever);
-  runtime->spawn("stubborn", sleep_for_ever_disabling_cancellation);
+  runtime->spawn("deaf", wait_for_ever);
+  runtime->spawn("stubborn", wait_for_ever_disabling_cancellation);
   runtime->spawn("spinner", [&]() -> asio::awaitable<void> {
     spinning.count_down();
     while (!release) std::this_thread::yield();
@@ -176,7 +166,7 @@ TEST(Runtime, EveryKindOfTaskAtOnceIsNamedAtItsRung) {
 TEST(Runtime, ATaskThatWaitsForADeafChildScopeIsNotDeafItself) {
   const auto runtime = Runtime::start({.threads = 1});
   auto components = std::make_shared<TaskScope>("components", runtime->scope());
-  components->spawn("deaf", sleep_for_ever);
+  components->spawn("deaf", wait_for_ever);
   bool keeper_finished = false;
   runtime->spawn("keeper", [&keeper_finished, components]() -> asio::awaitable<void> {
     co_await components->async_wait();
@@ -196,7 +186,7 @@ TEST(Runtime, AHandleThatOutlivesTheShutdownIsRefusedWithTheGeneration) {
 
   std::optional<system_error> refusal;
   try {
-    runtime->spawn("late", sleep_for_ever);
+    runtime->spawn("late", wait_for_ever);
   } catch (const system_error& error) {
     refusal = error;
   }
@@ -223,7 +213,7 @@ TEST(Runtime, IoObjectsMayOutliveTheShutdownAndTheExecutorStaysValid) {
 
 TEST(Runtime, ShutdownIsIdempotentAndConcurrentCallersGetTheSameReport) {
   const auto runtime = Runtime::start({.threads = 2});
-  runtime->spawn("deaf", sleep_for_ever);
+  runtime->spawn("deaf", wait_for_ever);
   std::vector<std::future<ShutdownReport>> callers;
   std::latch all{4};
   for (int i = 0; i < 4; ++i) {
@@ -245,7 +235,7 @@ TEST(Runtime, ShutdownIsIdempotentAndConcurrentCallersGetTheSameReport) {
 
 TEST(Runtime, ALaterCallShortensTheDeadlines) {
   const auto runtime = Runtime::start({.threads = 1});
-  runtime->spawn("deaf", sleep_for_ever);
+  runtime->spawn("deaf", wait_for_ever);
   auto patient = std::async(std::launch::async, [&] { return runtime->shutdown({1h, 1h, 1h}); });
   while (!runtime->is_shutting_down()) std::this_thread::yield();
 
@@ -452,7 +442,7 @@ TEST(Runtime, CleanUpMayAwaitAfterTheTaskIsTold) {
     asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
     co_await timer.async_wait(asio::use_awaitable);
     try {
-      runtime->spawn("too late", sleep_for_ever);
+      runtime->spawn("too late", wait_for_ever);
     } catch (const system_error& error) {
       spawn_refused = error.code() == Errc::runtime_shut_down;
     }
@@ -575,7 +565,7 @@ TEST(Runtime, CancelRacesSpawnRacesCompletionRacesShutdown) {
 TEST(Runtime, PostsFromOutsideRaceAForcedStop) {
   for (int round = 0; round < 100; ++round) {
     const auto runtime = Runtime::start({.threads = 2});
-    runtime->spawn("stubborn", sleep_for_ever_disabling_cancellation);
+    runtime->spawn("stubborn", wait_for_ever_disabling_cancellation);
     std::latch both{2};
     std::thread outsider([&] {
       both.arrive_and_wait();
@@ -684,7 +674,7 @@ TEST(RuntimeSlot, SaysSoWhenThereIsNothingToShutDown) {
 TEST(RuntimeSlot, LetsGoOfARuntimeThatItHasShutDown) {
   RuntimeSlot slot({.threads = 1});
   const std::weak_ptr<Runtime> first = slot.start();
-  first.lock()->spawn("deaf", sleep_for_ever);
+  first.lock()->spawn("deaf", wait_for_ever);
 
   const ShutdownReport report = slot.async_shutdown(quick, asio::use_future).get();
 

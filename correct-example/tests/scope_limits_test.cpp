@@ -1,6 +1,7 @@
 // Who waits for room in a scope that is full: turns are passed on, whatever becomes of the one who
 // was called.
 
+#include "correct-example/tests/endless_tasks.hpp"
 #include "runtime_sharing/runtime.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -32,12 +33,6 @@ using runtime_sharing::TaskScope;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-asio::awaitable<void> sleep_for_ever() {
-  asio::steady_timer timer(co_await asio::this_coro::executor,
-                           asio::steady_timer::time_point::max());
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 /// Spawns endless tasks into scopes with limits, and notes which were accepted, in which order.
 class Spawner {
  public:
@@ -45,7 +40,7 @@ class Spawner {
 
   void wait_for_room(TaskScope& scope, const std::string& name) {
     scope.async_spawn(
-        name, sleep_for_ever,
+        name, wait_for_ever,
         asio::bind_executor(context_, [this, name](error_code error, const TaskHandle&) {
           if (!error) accepted.push_back(name);
         }));
@@ -61,14 +56,14 @@ class Spawner {
 TEST(WaitingForRoom, OneWhoIsOvertakenKeepsItsPlaceInFront) {
   asio::io_context context;
   TaskScope scope("scope", context.get_executor(), CancellationToken(), {.max_tasks = 1});
-  const auto running = scope.spawn("running", sleep_for_ever);
+  const auto running = scope.spawn("running", wait_for_ever);
   Spawner spawner(context);
   spawner.wait_for_room(scope, "first");
   spawner.wait_for_room(scope, "second");
 
   running.cancel();
   while (scope.size() == 1) context.poll_one();
-  const auto overtaker = scope.spawn("overtaker", sleep_for_ever);
+  const auto overtaker = scope.spawn("overtaker", wait_for_ever);
   context.poll();
   const auto accepted_meanwhile = spawner.accepted;
   overtaker.cancel();
@@ -82,7 +77,7 @@ TEST(WaitingForRoom, OneWhoIsDestroyedAfterItWasCalledPassesItsTurnOn) {
   asio::io_context context;
   std::optional<asio::io_context> ending(std::in_place);
   TaskScope scope("scope", context.get_executor(), CancellationToken(), {.max_tasks = 1});
-  const auto running = scope.spawn("running", sleep_for_ever);
+  const auto running = scope.spawn("running", wait_for_ever);
   Spawner goes_away(*ending);
   Spawner stays(context);
   goes_away.wait_for_room(scope, "called and destroyed");
@@ -102,9 +97,9 @@ TEST(WaitingForRoom, OneWhoMovesOnToAnotherFullScopePassesItsTurnOn) {
   asio::io_context context;
   TaskScope outer("outer", context.get_executor(), CancellationToken(), {.max_tasks = 3});
   TaskScope inner("inner", outer, {.max_tasks = 1});
-  const auto first = outer.spawn("first", sleep_for_ever);
-  const auto second = outer.spawn("second", sleep_for_ever);
-  outer.spawn("third", sleep_for_ever);
+  const auto first = outer.spawn("first", wait_for_ever);
+  const auto second = outer.spawn("second", wait_for_ever);
+  outer.spawn("third", wait_for_ever);
   Spawner spawner(context);
   for (const auto* name : {"inner 1", "inner 2", "inner 3"}) spawner.wait_for_room(inner, name);
   spawner.wait_for_room(outer, "outer");

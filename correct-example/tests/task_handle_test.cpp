@@ -1,5 +1,6 @@
 // One task by its handle; a scope that is bounded, or that ends with its first failure.
 
+#include "correct-example/tests/endless_tasks.hpp"
 #include "runtime_sharing/runtime.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -12,6 +13,7 @@
 
 #include <future>
 #include <latch>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -34,17 +36,6 @@ using runtime_sharing::TaskScope;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-asio::awaitable<void> sleep_for_ever() {
-  asio::steady_timer timer(co_await asio::this_coro::executor,
-                           asio::steady_timer::time_point::max());
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
-asio::awaitable<void> sleep_for_ever_disabling_cancellation() {
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  co_await sleep_for_ever();
-}
 
 std::string in_words(const std::exception_ptr& failure) {
   try {
@@ -98,7 +89,7 @@ TEST(TaskHandle, AnExceptionInATaskReachesItsHandleAndTheReport) {
 
 TEST(TaskHandle, CancelsItsTaskAndNoOtherAndThatIsNoFailure) {
   const auto runtime = Runtime::start({.threads = 2});
-  const auto cancelled = runtime->spawn("cancelled", sleep_for_ever);
+  const auto cancelled = runtime->spawn("cancelled", wait_for_ever);
   const CancellationToken token;
   const auto other =
       runtime->spawn("other", [token]() -> asio::awaitable<void> { co_await token.cancelled(); });
@@ -114,7 +105,7 @@ TEST(TaskHandle, CancelsItsTaskAndNoOtherAndThatIsNoFailure) {
 
 TEST(TaskHandle, ATaskThatIsDestroyedInsteadOfFinishingEndsByOperationAborted) {
   const auto runtime = Runtime::start({.threads = 1});
-  const auto handle = runtime->spawn("stubborn", sleep_for_ever_disabling_cancellation);
+  const auto handle = runtime->spawn("stubborn", wait_for_ever_disabling_cancellation);
 
   const ShutdownReport report = runtime->shutdown({0ms, 0ms, 10s});
 
@@ -147,7 +138,7 @@ TEST(FailurePolicy, TheFirstFailureCancelsAScopeThatWantsItAndCancellationIsNone
     co_await token.cancelled();
     sibling_was_told = true;
   });
-  const auto aborted = scope.spawn("aborted", sleep_for_ever);
+  const auto aborted = scope.spawn("aborted", wait_for_ever);
   context.poll();
   aborted.cancel();
   context.poll();
@@ -186,13 +177,13 @@ TEST(FailurePolicy, SiblingsGoOnUnlessTheScopeWantsOtherwise) {
 TEST(BoundedScope, RefusesPastItsLimitAndAcceptsAgainWhenATaskHasEnded) {
   asio::io_context context;
   TaskScope scope("scope", context.get_executor(), CancellationToken(), {.max_tasks = 2});
-  const auto first = scope.spawn("first", sleep_for_ever);
-  scope.spawn("second", sleep_for_ever);
+  const auto first = scope.spawn("first", wait_for_ever);
+  scope.spawn("second", wait_for_ever);
 
-  const bool accepted = scope.try_spawn("third", sleep_for_ever).has_value();
+  const bool accepted = scope.try_spawn("third", wait_for_ever).has_value();
   error_code refusal;
   try {
-    scope.spawn("third", sleep_for_ever);
+    scope.spawn("third", wait_for_ever);
   } catch (const system_error& error) {
     refusal = error.code();
   }
@@ -202,17 +193,37 @@ TEST(BoundedScope, RefusesPastItsLimitAndAcceptsAgainWhenATaskHasEnded) {
 
   EXPECT_FALSE(accepted);
   EXPECT_EQ(refusal, Errc::scope_full);
-  EXPECT_TRUE(scope.try_spawn("third", sleep_for_ever).has_value());
+  EXPECT_TRUE(scope.try_spawn("third", wait_for_ever).has_value());
+}
+
+/// A task that can only be moved, and knows whether it was.
+struct MoveOnlyTask {
+  std::unique_ptr<int> owned = std::make_unique<int>();
+
+  asio::awaitable<void> operator()() const { co_return; }
+};
+
+TEST(BoundedScope, MovesOnlyFromWhatItAccepts) {
+  asio::io_context context;
+  TaskScope scope("scope", context.get_executor(), CancellationToken(), {.max_tasks = 1});
+  MoveOnlyTask accepted;
+  MoveOnlyTask refused;
+
+  EXPECT_TRUE(scope.try_spawn("accepted", std::move(accepted)).has_value());
+  EXPECT_FALSE(scope.try_spawn("refused", std::move(refused)).has_value());
+
+  EXPECT_EQ(accepted.owned, nullptr);
+  EXPECT_NE(refused.owned, nullptr);
 }
 
 TEST(BoundedScope, CountsTheScopesBelowIt) {
   asio::io_context context;
   TaskScope scope("scope", context.get_executor(), CancellationToken(), {.max_tasks = 1});
   TaskScope below("below", scope);
-  below.spawn("task", sleep_for_ever);
+  below.spawn("task", wait_for_ever);
 
-  EXPECT_FALSE(scope.try_spawn("another", sleep_for_ever).has_value());
-  EXPECT_FALSE(below.try_spawn("another", sleep_for_ever).has_value());
+  EXPECT_FALSE(scope.try_spawn("another", wait_for_ever).has_value());
+  EXPECT_FALSE(below.try_spawn("another", wait_for_ever).has_value());
 }
 
 TEST(BoundedScope, SuspendsSpawnersAndServesThemInOrder) {
@@ -238,12 +249,12 @@ TEST(BoundedScope, SuspendsSpawnersAndServesThemInOrder) {
 TEST(BoundedScope, ASpawnerThatIsCancelledPassesItsTurnOn) {
   asio::io_context context;
   TaskScope scope("scope", context.get_executor(), CancellationToken(), {.max_tasks = 1});
-  const auto first = scope.spawn("first", sleep_for_ever);
+  const auto first = scope.spawn("first", wait_for_ever);
   asio::cancellation_signal signal;
   error_code cancelled_result;
   bool second_ran = false;
   scope.async_spawn(
-      "given up", sleep_for_ever,
+      "given up", wait_for_ever,
       asio::bind_cancellation_slot(
           signal.slot(), asio::bind_executor(context, [&](error_code error, const TaskHandle&) {
             cancelled_result = error;
@@ -269,11 +280,11 @@ TEST(BoundedScope, CloseRefusesThoseWhoWaitForRoom) {
   asio::io_context context;
   TaskScope scope("scope", context.get_executor(), CancellationToken(), {.max_tasks = 1});
   TaskScope below("below", scope);
-  const auto first = scope.spawn("first", sleep_for_ever);
+  const auto first = scope.spawn("first", wait_for_ever);
   std::vector<error_code> results;
   const auto note = [&](error_code error, const TaskHandle&) { results.push_back(error); };
-  scope.async_spawn("second", sleep_for_ever, asio::bind_executor(context, note));
-  below.async_spawn("third", sleep_for_ever, asio::bind_executor(context, note));
+  scope.async_spawn("second", wait_for_ever, asio::bind_executor(context, note));
+  below.async_spawn("third", wait_for_ever, asio::bind_executor(context, note));
   context.poll();
 
   below.close();

@@ -1,5 +1,6 @@
 #include "runtime_sharing/task_scope.hpp"
 
+#include "correct-example/tests/endless_tasks.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -29,12 +30,6 @@ using runtime_sharing::TaskScope;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-asio::awaitable<void> sleep_for_ever() {
-  asio::steady_timer timer(co_await asio::this_coro::executor,
-                           asio::steady_timer::time_point::max());
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 TEST(TaskScope, RunsTheTaskAndKeepsItsCapturesAlive) {
   asio::io_context context;
   TaskScope scope("scope", context.get_executor());
@@ -57,7 +52,7 @@ TEST(TaskScope, RefusesToSpawnAfterCloseAndNamesTheTask) {
 
   std::optional<system_error> refusal;
   try {
-    scope.spawn("late", sleep_for_ever);
+    scope.spawn("late", wait_for_ever);
   } catch (const system_error& error) {
     refusal = error;
   }
@@ -130,7 +125,7 @@ TEST(TaskScope, WhenWaitReturnsTheFrameAndAllItOwnedAreGone) {
 TEST(TaskScope, WaitingWithADeadlineReturnsWithTheNamesOfWhoIsMissing) {
   asio::thread_pool pool(1);
   TaskScope scope("scope", pool.get_executor());
-  scope.spawn("deaf", sleep_for_ever);
+  scope.spawn("deaf", wait_for_ever);
   scope.close();
 
   const bool empty = scope.wait_until(std::chrono::steady_clock::now());
@@ -160,7 +155,7 @@ TEST(TaskScope, AcceptedTasksThatHaveNotBegunStillRunAfterTheScopeIsTold) {
 TEST(TaskScope, ATaskThatIsDestroyedInsteadOfFinishingIsCounted) {
   std::optional<asio::io_context> context(std::in_place);
   TaskScope scope("scope", context->get_executor());
-  scope.spawn("suspended", sleep_for_ever);
+  scope.spawn("suspended", wait_for_ever);
   scope.close();
   context->poll();
 

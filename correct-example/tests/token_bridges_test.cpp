@@ -1,5 +1,6 @@
 // The token's other faces: callbacks, guards, std::stop_token, work that is raced against it.
 
+#include "correct-example/tests/endless_tasks.hpp"
 #include "runtime_sharing/cancellation_token.hpp"
 #include "runtime_sharing/run_until_cancelled.hpp"
 #include "runtime_sharing/runtime.hpp"
@@ -247,12 +248,6 @@ asio::awaitable<int> seven() {
   co_return 7;
 }
 
-asio::awaitable<void> sleep_for_ever() {
-  asio::steady_timer timer(co_await asio::this_coro::executor,
-                           asio::steady_timer::time_point::max());
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 TEST(RunUntilCancelled, GivesTheResultOfWorkThatEndsFirst) {
   const auto result = in_a_task<std::optional<int>>(
       [](auto token) { return run_until_cancelled(token, seven()); }, CancellationToken(), false);
@@ -262,7 +257,7 @@ TEST(RunUntilCancelled, GivesTheResultOfWorkThatEndsFirst) {
 
 TEST(RunUntilCancelled, SaysSoWhenTheTokenWasFirst) {
   const auto finished =
-      in_a_task<bool>([](auto token) { return run_until_cancelled(token, sleep_for_ever()); },
+      in_a_task<bool>([](auto token) { return run_until_cancelled(token, wait_for_ever()); },
                       CancellationToken(), true);
 
   EXPECT_FALSE(finished);

@@ -1,6 +1,7 @@
 // run_program, seen from outside: sample_program is started as a reader or a script would.
 #include "scenario/child_process.hpp"
 #include "scenario/program_output.hpp"
+#include "scenario/temporary_folder.hpp"
 
 #include <boost/json.hpp>
 #include <boost/version.hpp>
@@ -45,8 +46,10 @@ std::size_t columns_of(const std::string& line) {
 
 class RunProgram : public testing::Test {
  protected:
-  RunProgram() { std::ofstream(events_) << "{}\n"; }
-  ~RunProgram() override { std::filesystem::remove_all(folder_); }
+  RunProgram() {
+    std::ofstream(events_) << "{}\n";
+    std::filesystem::create_directory(temporary_);
+  }
 
   ChildResult run(std::vector<std::string> arguments, ChildOptions options = {}) const {
     arguments.insert(arguments.begin(), "--events=" + events_.string());
@@ -71,17 +74,9 @@ class RunProgram : public testing::Test {
         .as_object();
   }
 
-  const std::filesystem::path folder_ = make_folder();
-  const std::filesystem::path events_ = folder_ / "events.ndjson";
-  const std::filesystem::path temporary_ = folder_ / "tmp";
-
- private:
-  static std::filesystem::path make_folder() {
-    auto folder = (std::filesystem::temp_directory_path() / "program-test-XXXXXX").string();
-    if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    std::filesystem::create_directory(std::filesystem::path(folder) / "tmp");
-    return folder;
-  }
+  const TemporaryFolder folder_;
+  const std::filesystem::path events_ = folder_.path() / "events.ndjson";
+  const std::filesystem::path temporary_ = folder_.path() / "tmp";
 };
 
 // --- experiments, each in its child -----------------------------------------------------------
@@ -442,7 +437,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& param) { return param.param.name; });
 
 TEST_F(RunProgram, RefusesAPipeAsEventsFileInsteadOfWaitingForIt) {
-  const auto fifo = folder_ / "fifo";
+  const auto fifo = folder_.path() / "fifo";
   ASSERT_EQ(run_child("/usr/bin/env", {"mkfifo", fifo.string()}).exit_code, 0);
 
   const auto result = run_bare({"--events=" + fifo.string(), "--experiment=finishing"});

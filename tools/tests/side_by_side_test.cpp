@@ -1,6 +1,7 @@
 // side_by_side finds the programs beside its own binary. Here it is copied to a folder of its own,
 // beside stand-ins that print a fixed report, so that the table can be checked to the letter.
 #include "scenario/child_process.hpp"
+#include "scenario/temporary_folder.hpp"
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
@@ -31,8 +32,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 class SideBySide : public testing::Test {
  protected:
-  SideBySide() : folder_(make_folder()) {
-    fs::copy_file(TEST_BINARY_DIR "/side_by_side", folder_ / "side_by_side");
+  SideBySide() {
+    fs::copy_file(TEST_BINARY_DIR "/side_by_side", folder_.path() / "side_by_side");
     stand_in("arc_problem", "two-worlds", "leaked",
              R"({"logout_ms":0.25,"owners_left":3,"samples_lost":0,
                  "relogin":"a second runtime runs beside the first",
@@ -42,7 +43,6 @@ class SideBySide : public testing::Test {
     stand_in("correct_example", "relogin", "finished",
              R"({"logout_ms":12.5,"owners_left":0,"relogin":"clean","stragglers":[]})");
   }
-  ~SideBySide() override { fs::remove_all(folder_); }
 
   /// Prints a report of the form that run_program prints, and its arguments on standard error.
   void stand_in(const std::string& program, const std::string& experiment,
@@ -60,23 +60,16 @@ class SideBySide : public testing::Test {
   }
 
   void write_script(const std::string& program, const std::string& script) {
-    std::ofstream(folder_ / program) << "#!/bin/sh\n" << script << '\n';
-    fs::permissions(folder_ / program, fs::perms::owner_all);
+    std::ofstream(folder_.path() / program) << "#!/bin/sh\n" << script << '\n';
+    fs::permissions(folder_.path() / program, fs::perms::owner_all);
   }
 
   scenario::ChildResult run(std::vector<std::string> arguments = {}) const {
     arguments.push_back("--events=/dev/null");
-    return scenario::run_child(folder_ / "side_by_side", arguments);
+    return scenario::run_child(folder_.path() / "side_by_side", arguments);
   }
 
-  const fs::path folder_;
-
- private:
-  static fs::path make_folder() {
-    auto folder = (fs::temp_directory_path() / "side-by-side-test-XXXXXX").string();
-    if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    return folder;
-  }
+  const scenario::TemporaryFolder folder_;
 };
 
 TEST_F(SideBySide, PrintsOneTableOfTheThreeApproaches) {
@@ -152,14 +145,14 @@ TEST_F(SideBySide, IsNotContentWhenOneProgramDiffers) {
 }
 
 TEST_F(SideBySide, NamesAMissingProgramInOneLine) {
-  fs::remove(folder_ / "mutex_problem");
+  fs::remove(folder_.path() / "mutex_problem");
 
   const auto result = run();
 
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_EQ(result.out, "");
-  EXPECT_EQ(result.err,
-            "side_by_side: mutex_problem is missing in " + folder_.string() + ": build it first\n");
+  EXPECT_EQ(result.err, "side_by_side: mutex_problem is missing in " + folder_.path().string() +
+                            ": build it first\n");
 }
 
 TEST_F(SideBySide, NamesAProgramThatReportsNothing) {
