@@ -1,6 +1,8 @@
 #include "runtime_sharing/error.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/system/error_category.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <string>
 
@@ -43,4 +45,17 @@ boost::system::error_code make_error_code(Errc code) noexcept {
   return {static_cast<int>(code), error_category()};
 }
 
+namespace detail {
+
+bool is_operation_aborted(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const boost::system::system_error& exception) {
+    return exception.code() == boost::asio::error::operation_aborted;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace detail
 }  // namespace runtime_sharing

@@ -2,6 +2,7 @@
 
 #include <boost/system/error_code.hpp>
 
+#include <exception>
 #include <type_traits>
 
 namespace runtime_sharing {
@@ -26,6 +27,11 @@ const boost::system::error_category& error_category() noexcept;
 
 /// Found by `error_code`'s converting constructor and comparisons.
 boost::system::error_code make_error_code(Errc code) noexcept;
+
+namespace detail {
+/// Whether that is how a cancelled operation ends.
+bool is_operation_aborted(const std::exception_ptr& error) noexcept;
+}  // namespace detail
 
 }  // namespace runtime_sharing
 

@@ -1,14 +1,13 @@
 #pragma once
 
 #include "runtime_sharing/cancel_on.hpp"
+#include "runtime_sharing/error.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <exception>
 #include <optional>
@@ -17,20 +16,6 @@
 #include <utility>
 
 namespace runtime_sharing {
-
-namespace detail {
-
-inline bool is_operation_aborted(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const boost::system::system_error& exception) {
-    return exception.code() == asio::error::operation_aborted;
-  } catch (...) {
-    return false;
-  }
-}
-
-}  // namespace detail
 
 /// Awaits `work` unless the token is cancelled first. Says `nullopt` (`false` for work without a
 /// result) if the token won; otherwise the result, or the exception, of the work. If both are

@@ -52,6 +52,9 @@ namespace runtime_sharing::detail {
 
 class ScopeState;
 
+/// Where nobody could be told that there is no memory to wake somebody: tries until there is.
+void cancel_surely(const CancellationToken& token) noexcept;
+
 /// One tracked task, from spawn() until its frame is gone.
 class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
  public:
