@@ -38,8 +38,8 @@ void Client::login(const std::string& user) {
 
 void Client::start_session(const std::string& user, const std::shared_ptr<Runtime>& runtime) {
   session_ = std::make_shared<Session>(user, runtime, surroundings_.store);
-  asio::co_spawn(runtime->get_executor(), collect_samples(session_), asio::detached);
-  asio::co_spawn(runtime->get_executor(), receive_events(session_), asio::detached);
+  asio::co_spawn(runtime->get_executor(), collect_samples(session_), scenario::end_on_failure);
+  asio::co_spawn(runtime->get_executor(), receive_events(session_), scenario::end_on_failure);
 }
 // [/login]
 
@@ -77,7 +77,8 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
 
     ++session->activity->events_received;
     asio::co_spawn(session->runtime->get_executor(),
-                   handle_event(session, std::move(*event), std::move(connection)), asio::detached);
+                   handle_event(session, std::move(*event), std::move(connection)),
+                   scenario::end_on_failure);
   }
 }
 // [/receive]

@@ -35,8 +35,8 @@ void Client::login(const std::string& user, int threads) {
   const boost::lock_guard<ObservedMutex> guard(shared_.mutex);
   auto& runtime = shared_.runtime.emplace(threads, surroundings_.threads);
   session_ = std::make_shared<Session>(user, runtime, surroundings_.store);
-  asio::co_spawn(runtime.get_executor(), collect_samples(session_), asio::detached);
-  asio::co_spawn(runtime.get_executor(), receive_events(session_), asio::detached);
+  asio::co_spawn(runtime.get_executor(), collect_samples(session_), scenario::end_on_failure);
+  asio::co_spawn(runtime.get_executor(), receive_events(session_), scenario::end_on_failure);
 }
 // [/login]
 
@@ -80,7 +80,8 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
 
     ++session->activity->events_received;
     asio::co_spawn(shared_.runtime->get_executor(),
-                   handle_event(session, std::move(*event), std::move(connection)), asio::detached);
+                   handle_event(session, std::move(*event), std::move(connection)),
+                   scenario::end_on_failure);
   }
 }
 // [/receive]
