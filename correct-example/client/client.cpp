@@ -16,6 +16,7 @@
 namespace correct_example {
 
 using runtime_sharing::cancel_on;
+using runtime_sharing::FailurePolicy;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 using scenario::batch_size;
@@ -29,7 +30,7 @@ Session::Session(const std::string& signed_in_user, std::shared_ptr<Runtime> sha
                  const scenario::MessageStore& store)
     : user(signed_in_user),
       runtime(std::move(shared)),
-      components("components", runtime->scope()),
+      components("components", runtime->scope(), {.on_failure = FailurePolicy::cancel_scope}),
       pool(store, runtime->get_executor(), scenario::pool_size) {}
 
 Client::Client(scenario::Surroundings& surroundings)
