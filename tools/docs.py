@@ -38,7 +38,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facts import Documentation
+from facts import Documentation, plain
 
 SOURCE_FOLDERS = ["scenario", "broken-example", "correct-example", "tools"]
 PAGE_PATTERNS = ["*.md", "docs/**/*.md"] + [f"{folder}/**/*.md" for folder in SOURCE_FOLDERS]
@@ -267,7 +267,7 @@ def facts_of(page):
     for span in CODE_SPAN.finditer(text):
         said = FACT_IN_PROSE.fullmatch(span[2])
         if said:
-            yield text.count("\n", 0, span.start()), said["name"], " ".join(said["value"].split())
+            yield text.count("\n", 0, span.start()), said["name"], plain(said["value"])
 
 
 # ---- the check --------------------------------------------------------------------------------
@@ -570,7 +570,7 @@ class Arguments(argparse.ArgumentParser):
         self.exit(2, f"docs: {message}: try --help\n")
 
 
-def main():
+def main(words=None):
     parser = Arguments(prog="tools/docs.py", allow_abbrev=False, description=__doc__,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
     mode = parser.add_mutually_exclusive_group(required=True)
@@ -580,7 +580,7 @@ def main():
                         help="where the programs are (default: %(default)s)")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent,
                         metavar="DIR", help="the repository (default: this script's)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     docs = Docs(arguments.root, arguments.bin)
     is_true = docs.check(arguments.update)
     docs.report()

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Tests of tools/docs.py and tools/falsified_pages_test.py, on small repositories of their own."""
 
+import contextlib
+import io
 import json
 import re
 import shutil
@@ -12,7 +14,9 @@ import unittest
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-import facts  # noqa: E402  (beside this file)
+import docs  # noqa: E402  (beside this file)
+import facts  # noqa: E402
+import falsified_pages_test  # noqa: E402
 
 TOOLS = Path(__file__).resolve().parent
 SCRIPT = TOOLS / "docs.py"
@@ -58,10 +62,14 @@ class Repository(unittest.TestCase):
         self.write(f"bin/{name}.json", json.dumps(listed))
         self.program(name, f'[ "$*" != "--list --json" ] || exec cat bin/{name}.json\n{script}')
 
+    def call(self, main, *arguments):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            code = main([*arguments, "--root", str(self.root), "--bin", "bin"])
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), "")
+
     def docs(self, *arguments):
-        return subprocess.run(
-            [sys.executable, str(SCRIPT), *arguments, "--root", str(self.root), "--bin", "bin"],
-            capture_output=True, text=True, timeout=60)
+        return self.call(docs.main, *arguments)
 
     def assert_true(self):
         result = self.docs("--check")
@@ -263,10 +271,11 @@ class Output(Repository):
         self.assertIn("    -outcome leaked\n", output)
 
     def test_is_rewritten_by_update_with_the_numbers_of_a_real_run(self):
-        self.program("arc_problem", "echo outcome finished; echo logout_ms 42.5; echo; echo end")
+        self.program("arc_problem",
+                     "echo outcome finished; echo 'logout_ms 42.5 '; echo; echo end")
 
         self.assert_update_makes_it_true()
-        self.assertIn("```text\noutcome finished\nlogout_ms 42.5\n\nend\n```\n", self.page_text())
+        self.assertIn("```text\noutcome finished\nlogout_ms 42.5 \n\nend\n```\n", self.page_text())
 
     def test_of_an_unexpected_exit_code_is_an_error_and_is_not_written_to_the_page(self):
         self.program("arc_problem", "echo outcome finished; exit 3")
@@ -288,7 +297,8 @@ class Output(Repository):
         self.page(self.page_text(), name="README.md")
 
         self.assertIn("1 commands run", self.assert_true())
-        self.assertEqual((self.root / "runs").read_text().count("--experiment leak\n"), 1)
+        self.assertEqual((self.root / "runs").read_text().splitlines(),
+                         ["--experiment leak", "--list --json"])
 
     def test_of_a_program_that_is_missing_or_silent_is_an_error(self):
         self.page("<!-- run: mutex_problem -->\n```text\n```\n")
@@ -445,6 +455,7 @@ leak · leaked · as documented
   error_of_the_first_self_join boost thread: trying joining
                                itself
   clock                    1.0
+  pool                     -
 
 1 of 1 experiment as documented.
 """
@@ -454,7 +465,7 @@ DOCUMENTED = {
     "threads": {"is": 2}, "relogin": {"varies": "whoever is first"},
     "stragglers": {"is": ["time-series worker", "event receiver"]}, "none_at_all": {"is": []},
     "error_of_the_first_self_join": {"is": "boost thread: trying joining itself"},
-    "clock": {"is": 1.0}}
+    "clock": {"is": 1.04}, "pool": {"is": None}}
 
 
 def listed(documented, expected="leaked"):
@@ -547,6 +558,12 @@ class Facts(Repository):
         self.assert_refused("documents the fact 'logout_ms' and does not print it",
                             LEAK.replace("  logout_ms                0.5\n", ""))
         self.assert_differs(("  logout_ms                0.5\n", ""))
+        documentation = listed(DOCUMENTED)
+        documentation["experiments"].append({**documentation["experiments"][0], "name": "again"})
+        again = LEAK[LEAK.index("leak · leaked"):].replace("leak ·", "again ·")
+        self.assert_refused("documents the fact 'clock' and does not print it",
+                            LEAK + again.replace("  clock                    1.0\n", ""),
+                            documentation=documentation)
 
     def test_that_are_documented_in_unknown_words_are_compared_exactly(self):
         self.assert_refused("prints 'clock 1.0' and documents about 1",
@@ -572,13 +589,14 @@ class Facts(Repository):
 
     def test_in_prose_are_those_of_the_output_above(self):
         output = self.page_text()
-        for text in "`owners_left 2`", "`relogin late` and\n`owners_left\n2`", "`clock()`":
+        for text in ("`owners_left 2`", "`relogin late` and\n`owners_left\n2`", "`clock()`",
+                     "`stragglers time-series worker,\nevent receiver`"):
             self.write("docs/page.md", f"{output}\nSee {text}.\n")
             self.assert_true()
         for said, message in {"owners_left 1": "shows 2", "relogin clean": "shows late",
                               "stragglers none": "shows time-series worker event receiver"}.items():
             self.write("docs/page.md", f"{output}\nSee `{said}`.\n")
-            self.assert_wrong(f"page.md:24: `{said}`: the output above {message}")
+            self.assert_wrong(f"page.md:25: `{said}`: the output above {message}")
         self.write("docs/page.md", f"See `clock 7`, `owners_left 2`, `no_fact 3`.\n{output}")
         self.assert_wrong("page.md:1: `owners_left 2`: the output above has no such fact")
 
@@ -661,7 +679,11 @@ class TableOfFacts(Repository):
     def test_has_the_facts_of_the_prose_below_it(self):
         self.write("docs/page.md", self.page_text() + "`owners_left 2`, then `owners_left 0`\n")
         self.assert_true()
-        self.write("docs/page.md", self.page_text() + "`owners_left 1`\n")
+        table, output = self.page_text(), "\n<!-- run: other -->\n```text\nnothing\n```\n"
+        self.program("other", "echo nothing")
+        self.write("docs/page.md", f"{table}{output}`owners_left 2`\n")
+        self.assert_wrong("`owners_left 2`: the output above has no such fact")
+        self.write("docs/page.md", f"{output}\n{table}`owners_left 1`\n")
         self.assert_wrong("`owners_left 1`: the output above shows 2 or 0")
 
 
@@ -674,6 +696,8 @@ class Falsified(Repository):
         self.page(f"<!-- run: arc_problem -->\n```text\n{LEAK}```\n")
 
     def falsified(self, tools=TOOLS):
+        if tools is TOOLS:
+            return self.call(falsified_pages_test.main)
         return subprocess.run(
             [sys.executable, str(tools / "falsified_pages_test.py"), "--root", str(self.root),
              "--bin", "bin"], capture_output=True, text=True, timeout=60)
@@ -698,7 +722,7 @@ class Falsified(Repository):
         result = self.falsified()
 
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        self.assertRegex(result.stdout, r"11 documented facts in 1 blocks: each was found\n$")
+        self.assertRegex(result.stdout, r"12 documented facts in 1 blocks: each was found\n$")
 
     def test_pages_are_missed_by_a_check_that_forgives(self):
         for old, new, message in [
@@ -729,7 +753,8 @@ class CommandLine(Repository):
     def test_refuses_wrong_use_with_one_line_and_exit_code_2(self):
         for arguments in [], ["--chekc"], ["--check", "--update"], ["--check", "page.md"]:
             with self.subTest(arguments):
-                result = self.docs(*arguments)
+                result = subprocess.run([sys.executable, str(SCRIPT), *arguments],
+                                        capture_output=True, text=True, timeout=60)
                 self.assertEqual(result.returncode, 2)
                 self.assertEqual(len(result.stderr.splitlines()), 1)
 

@@ -109,13 +109,13 @@ class Falsifier:
         return not self.problems
 
 
-def main():
+def main(words=None):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=Path, default=Path("build/release/bin"), metavar="DIR")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent,
                         metavar="DIR")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     return 0 if Falsifier(arguments.root, arguments.bin).run() else 1
 
 
