@@ -1,7 +1,7 @@
 // side_by_side finds the programs beside its own binary. Here it is copied to a folder of its own,
 // beside stand-ins that print a fixed report, so that the table can be checked to the letter.
 #include "scenario/child_process.hpp"
-#include "scenario/temporary_folder.hpp"
+#include "scenario/surroundings.hpp"
 
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
@@ -140,7 +140,7 @@ TEST_F(SideBySide, IsNotContentWhenOneProgramDiffers) {
 
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out,
-              EndsWith("NOT as documented: mutex_problem logout-blocked (expected finished)\n"));
+              EndsWith("NOT as documented: mutex_problem logout-blocked (see above)\n"));
   EXPECT_THAT(result.err, StartsWith("mutex_problem "));
 }
 
