@@ -46,7 +46,7 @@ struct Surroundings {
   /// the receiver waits for the next, and the last batch of samples is half full.
   bool at_rest(const Activity& activity) const;
 
-  const Settings settings;
+  Settings settings;  ///< an experiment that needs a number of workers sets it before the login
   TemporaryFolder folder;  ///< of the store: removed after the store is closed
   UiLoop ui;
   Homeserver homeserver;

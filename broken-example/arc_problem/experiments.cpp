@@ -21,6 +21,7 @@ namespace arc_problem {
 namespace {
 
 using namespace std::chrono_literals;
+using app::Client;
 using scenario::batch_size;
 using scenario::Experiment;
 using scenario::LogoutProbe;
@@ -314,8 +315,11 @@ asio::awaitable<Observation> fix_stop(Surroundings& surroundings, Client& client
   co_await probe.measure(stop_and_log_out(client));
   const auto rows_before_next_login = probe.rows_after_logout();
 
-  runtime->restart();
-  client.start_session("bob", runtime);
+  client.start_runtime = [runtime] {
+    runtime->restart();
+    return runtime;
+  };
+  client.login("bob");
   co_await until_at_work(surroundings, client);
   co_await surroundings.ui.until([&] { return probe.rows_after_logout() > 0; });
 

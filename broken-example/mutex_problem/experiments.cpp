@@ -26,6 +26,7 @@
 namespace mutex_problem {
 namespace {
 
+using app::Client;
 using scenario::Experiment;
 using scenario::LogoutProbe;
 using scenario::Observation;
@@ -86,7 +87,8 @@ class Occupation {
 asio::awaitable<Observation> wrong_thread(Surroundings& surroundings, Client& client) {
   constexpr int rounds = 20;
   surroundings.samples_per_session = 0;
-  client.login("alice", std::max(2, surroundings.settings.workers));
+  surroundings.settings.workers = std::max(2, surroundings.settings.workers);
+  client.login("alice");
   const auto activity = client.session()->activity;
   auto& mutex = client.shared().mutex;
   co_await until_the_guard_is_held(surroundings, *activity, 1);
@@ -122,7 +124,8 @@ asio::awaitable<Observation> wrong_thread(Surroundings& surroundings, Client& cl
 asio::awaitable<Observation> deadlock(Surroundings& surroundings, Client& client) {
   scenario::allow_debugger();
   surroundings.samples_per_session = Surroundings::endless;
-  client.login("alice", 1);
+  surroundings.settings.workers = 1;
+  client.login("alice");
   const auto activity = client.session()->activity;
   auto& mutex = client.shared().mutex;
   co_await surroundings.ui.until(
@@ -179,9 +182,9 @@ class Supervisor {
 // Logout must take the runtime out under the lock, and a suspended task has the lock: so the window
 // waits for a server that has nothing to say. Only an answer from outside sets it free.
 asio::awaitable<Observation> logout_blocked(Surroundings& surroundings, Client& client) {
-  const int threads = std::max(2, surroundings.settings.workers);
+  surroundings.settings.workers = std::max(2, surroundings.settings.workers);
   surroundings.samples_per_session = scenario::batch_size / 2;  // in hand at the logout
-  client.login("alice", threads);
+  client.login("alice");
   const auto activity = client.session()->activity;
   LogoutProbe probe(surroundings, "alice", activity,
                     [&]() -> long { return client.shared().runtime ? 1 : 0; });
@@ -196,7 +199,7 @@ asio::awaitable<Observation> logout_blocked(Surroundings& surroundings, Client& 
     supervisor.logout_returned();
     in_time = !supervisor.deadline_passed_first();
   }
-  client.login("bob", threads);
+  client.login("bob");
   const auto second = client.session()->activity;
   co_await until_the_guard_is_held(surroundings, *second, 2);
 

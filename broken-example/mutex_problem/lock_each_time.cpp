@@ -48,7 +48,7 @@ double median(std::array<double, rounds> values) {
 
 }  // namespace
 
-boost::json::object cost_of_a_use(scenario::Surroundings& surroundings, Client& client) {
+boost::json::object cost_of_a_use(scenario::Surroundings& surroundings, app::Client& client) {
   const auto shared = std::make_shared<Runtime>(1, surroundings.threads);
   GuardedRuntime& guarded = client.shared();
   const auto locked = [&] {

@@ -6,12 +6,14 @@ namespace scenario {
 struct Surroundings;
 }
 
-namespace mutex_problem {
-
+namespace app {
 class Client;
+}
+
+namespace mutex_problem {
 
 /// Nanoseconds for each use of the runtime: locked, used, unlocked, against a copy of a shared_ptr;
 /// by one thread, and by two at once. Medians of interleaved rounds.
-boost::json::object cost_of_a_use(scenario::Surroundings& surroundings, Client& client);
+boost::json::object cost_of_a_use(scenario::Surroundings& surroundings, app::Client& client);
 
 }  // namespace mutex_problem

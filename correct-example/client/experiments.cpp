@@ -16,6 +16,9 @@
 namespace correct_example {
 namespace {
 
+namespace asio = boost::asio;
+using app::Client;
+using app::Session;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 using scenario::Experiment;

@@ -21,6 +21,8 @@
 namespace correct_example {
 namespace {
 
+namespace asio = boost::asio;
+using app::Client;
 using runtime_sharing::Deadlines;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
