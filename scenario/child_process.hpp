@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -12,21 +13,20 @@ namespace scenario {
 
 /// How a child process ended and what it said.
 struct ChildResult {
-  std::optional<int> exit_code;  ///< empty: it was ended by a signal
-  int signal = 0;                ///< 0: it ended by itself
-  bool timed_out = false;        ///< the watchdog ended it
-  std::string out;               ///< its standard output
-  std::string err;               ///< its standard error
-  std::string stacks;            ///< of all threads at the time-out, if asked for and gdb is here
+  std::optional<int> exit_code;     ///< empty: it was ended by a signal
+  int signal = 0;                   ///< 0: it ended by itself
+  bool timed_out = false;           ///< the watchdog ended it
+  std::string out;                  ///< its standard output
+  std::string err;                  ///< its standard error
+  std::vector<std::string> stacks;  ///< where its threads were at the time-out, if asked for
   std::chrono::duration<double, std::milli> duration{};
 };
 
 struct ChildOptions {
   std::chrono::milliseconds time_limit{30'000};  ///< the watchdog: then the child is killed
-  bool collect_stacks = false;                   ///< at the time-out, by gdb
+  bool collect_stacks = false;                   ///< at the time-out, unless it was done before
   std::string input = {};                        ///< written to its standard input, then closed
   bool keep_input_open = false;                  ///< do not close it: send() may write more
-  bool inherit_stderr = false;                   ///< pass through instead of collecting in `err`
   std::vector<std::string> environment = {};     ///< "NAME=value", added to this process's own
 };
 
@@ -36,19 +36,44 @@ class RunningChild {
   virtual ~RunningChild() = default;
   virtual void send(std::string_view input) = 0;  ///< to its standard input
   virtual void signal(int number) = 0;
+  virtual void end_after(std::chrono::milliseconds time) = 0;  ///< a new limit, from its start
+  virtual void collect_stacks() = 0;  ///< now; by gdb, where that is present
+};
+
+/// This process was told to end (SIGINT, SIGTERM, SIGHUP) while run_child() waited. The child was
+/// told the same, and has ended.
+class Interrupted : public std::exception {
+ public:
+  explicit Interrupted(int number) noexcept : signal(number) {}
+  const char* what() const noexcept override { return "interrupted by a signal"; }
+  const int signal;
 };
 
 /// Runs a program until it ends or the time limit kills it (with all its own children). Throws
-/// std::system_error, naming the program, if it cannot be started. `on_output` is called on the
-/// calling thread with everything printed so far on standard output, each time there is more.
-ChildResult run_child(const std::filesystem::path& program,
-                      const std::vector<std::string>& arguments, const ChildOptions& options = {},
-                      const std::function<void(std::string_view, RunningChild&)>& on_output = {});
+/// std::system_error, naming the program, if it cannot be started, and Interrupted. `on_output` is
+/// called with everything printed so far on standard output, each time there is more.
+ChildResult run_child(
+    const std::filesystem::path& program, const std::vector<std::string>& arguments,
+    const ChildOptions& options = {},
+    const std::function<void(const std::string& printed, RunningChild&)>& on_output = {});
 
 /// Where this program's own binary is.
 std::filesystem::path this_program();
 
-/// Linux lets only an ancestor attach a debugger; a child that shall be looked at says so itself.
-void allow_debugger();
+/// In a child, first thing: it ends together with its parent, even a killed one, and lets a
+/// debugger look at it, which Linux allows only to an ancestor. Both on Linux only.
+void depend_on_parent(int parent_process);
+int this_process();
+
+/// Ends this process as if the signal had never been caught.
+[[noreturn]] void end_by(int signal);
+
+/// Of gdb's "thread apply all bt": a line for each thread, then those of its frames that are in the
+/// programs of this repository or in a mutex, innermost first.
+std::vector<std::string> thin_stacks(std::string_view gdb_output);
+
+/// The first finding of a sanitizer in what a process wrote to its standard error, for example
+/// "AddressSanitizer: heap-use-after-free"; nullopt: no finding.
+std::optional<std::string> sanitizer_finding(std::string_view standard_error);
 
 }  // namespace scenario

@@ -1,6 +1,7 @@
 #include "scenario/command_line.hpp"
 
-#include "scenario/terminal.hpp"
+#include "scenario/child_process.hpp"
+#include "scenario/output.hpp"
 
 #include <boost/algorithm/string/join.hpp>
 #include <boost/program_options/errors.hpp>
@@ -53,27 +54,42 @@ std::string read_log_level(const po::variables_map& given) {
   throw UsageError("cannot read events file '" + file.string() + "': " + reason);
 }
 
-// Each experiment reads the file again: from a pipe only the first would get anything, and opening
-// one without a writer waits for ever.
+// Each experiment reads the file again, each in a process with a standard input of its own: what
+// can be read once, or without end, is refused, and /dev/stdin is the file behind it.
 std::filesystem::path read_events(const po::variables_map& given) {
-  const std::filesystem::path file = given["events"].as<std::string>();
+  const std::filesystem::path named = given["events"].as<std::string>();
   std::error_code error;
-  const auto status = std::filesystem::status(file, error);
-  if (error) refuse_events(file, error.message());
-  if (std::filesystem::is_directory(status)) refuse_events(file, "it is a directory");
-  if (std::filesystem::is_fifo(status)) refuse_events(file, "it is a pipe");
+  const auto file = std::filesystem::canonical(named, error);
+  if (error) refuse_events(named, error.message());
+  if (std::filesystem::is_directory(file)) refuse_events(named, "it is a directory");
+  if (std::filesystem::is_regular_file(file) || file == "/dev/null") return file;
+  refuse_events(named, "it is no regular file: save its lines in one first");
+}
+
+EventTally tally_of(const std::filesystem::path& file) {
   errno = 0;
-  if (!std::ifstream(file)) refuse_events(file, std::generic_category().message(errno));
-  return file;
+  std::ifstream stream(file, std::ios::binary);
+  std::vector<char> bytes(max_line_bytes);
+  EventReader reader;
+  while (stream) {
+    stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    reader.feed({bytes.data(), static_cast<std::size_t>(stream.gcount())});
+    if (!stream) reader.finish();
+    while (reader.next()) {
+    }
+  }
+  if (!stream.eof()) refuse_events(file, std::generic_category().message(errno));
+  return reader.tally();
 }
 
 }  // namespace
 
 po::options_description common_options() {
-  po::options_description options("Options", output_width);
-  options.add_options()                         //
-      ("help", "print this help and end")       //
-      ("version", "print the version and end")  //
+  const auto width = static_cast<unsigned>(output_width());
+  po::options_description options("Options", width, width / 2);
+  options.add_options()                                //
+      ("help", "print this help and end; so does -h")  //
+      ("version", "print the version and end")         //
       ("events",
        po::value<std::string>()
            ->default_value(DEFAULT_EVENTS_FILE, "the recorded sample")
@@ -91,16 +107,18 @@ po::options_description common_options() {
 
 po::variables_map parse_strictly(int argc, const char* const argv[],
                                  const po::options_description& known) try {
-  const auto parsed = po::command_line_parser(argc, argv).options(known).style(strict_style).run();
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  std::ranges::replace(arguments, "-h", "--help");
+  const auto parsed = po::command_line_parser(arguments).options(known).style(strict_style).run();
   for (const auto& option : parsed.options)
     if (option.position_key >= 0)
-      throw UsageError("unexpected argument '" + option.original_tokens.front() + "'");
+      throw UsageError("unexpected argument '" + option.original_tokens.front() + "'; try --help");
   po::variables_map given;
   po::store(parsed, given);
   po::notify(given);
   return given;
 } catch (const po::error& error) {
-  throw UsageError(error.what());
+  throw UsageError(std::string(error.what()) + "; try --help");
 }
 
 CommonOptions read_common(const po::variables_map& given) {
@@ -110,7 +128,18 @@ CommonOptions read_common(const po::variables_map& given) {
   options.json = given.count("json") > 0;
   options.log_level = read_log_level(given);
   options.settings.events = read_events(given);
+  options.settings.recorded = tally_of(options.settings.events);
   return options;
+}
+
+void tell_rejected_lines(std::string_view program, const Settings& settings) {
+  const auto& tally = settings.recorded;
+  if (tally.rejected == 0) return;
+  complain(program, std::to_string(tally.rejected) + " of " + std::to_string(tally.lines()) +
+                        (tally.lines() == 1 ? " line" : " lines") + " in " +
+                        settings.events.string() + " rejected; line " +
+                        std::to_string(tally.first_rejected_line) + ": " +
+                        tally.first_rejected_reason);
 }
 
 std::vector<std::string> to_arguments(const CommonOptions& options) {
@@ -144,6 +173,8 @@ int exit_code_of(std::string_view program, const std::function<int()>& body) {
   int code = 1;
   try {
     code = body();
+  } catch (const Interrupted& interrupted) {
+    end_by(interrupted.signal);
   } catch (const UsageError& error) {
     complain(program, error.what());
     return 2;

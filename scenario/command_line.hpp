@@ -5,7 +5,6 @@
 
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/variables_map.hpp>
-#include <spdlog/common.h>
 
 #include <functional>
 #include <stdexcept>
@@ -31,12 +30,17 @@ struct CommonOptions {
 /// --help, --version, --events, --workers, --deadline, --json and --log-level.
 boost::program_options::options_description common_options();
 
-/// Throws UsageError for what is not in `known`: no abbreviations, no positional arguments.
+/// Throws UsageError for what is not in `known`: no abbreviations, no positional arguments. -h is
+/// --help.
 boost::program_options::variables_map parse_strictly(
     int argc, const char* const argv[], const boost::program_options::options_description& known);
 
-/// Throws UsageError for a value that is not allowed, and if the events file cannot be read.
+/// Throws UsageError for a value that is not allowed, and if the events file cannot be read. Reads
+/// that file once, from end to end.
 CommonOptions read_common(const boost::program_options::variables_map& given);
+
+/// One line on standard error if the events file has lines that are no events.
+void tell_rejected_lines(std::string_view program, const Settings& settings);
 
 /// The same options as arguments for another program of this repository, without --json.
 std::vector<std::string> to_arguments(const CommonOptions& options);
@@ -52,6 +56,7 @@ void log_to_stderr(const std::string& level);
 
 /// Runs `body` and returns its exit code. What it throws becomes one line on standard error:
 /// 2 for a UsageError, 1 for everything else, and 1 if standard output could not be written.
+/// Interrupted ends the process by its signal.
 int exit_code_of(std::string_view program, const std::function<int()>& body);
 
 /// The one line on standard error that a program complains with.

@@ -23,54 +23,14 @@ Rejection overlong_line() {
   return {"longer than " + std::to_string(max_line_bytes) + " bytes"};
 }
 
-/// What may follow a lead byte: how many bytes, and the range of the first of them. The ranges
-/// shut out overlong forms, surrogates and everything above U+10FFFF.
-struct Utf8Lead {
-  std::size_t followers = 0;
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-};
-
-std::optional<Utf8Lead> utf8_lead(unsigned char byte) {
-  if (byte < 0x80) return Utf8Lead{};
-  if (byte >= 0xC2 && byte <= 0xDF) return Utf8Lead{1};
-  if (byte == 0xE0) return Utf8Lead{2, 0xA0, 0xBF};
-  if (byte == 0xED) return Utf8Lead{2, 0x80, 0x9F};
-  if (byte >= 0xE1 && byte <= 0xEF) return Utf8Lead{2};
-  if (byte == 0xF0) return Utf8Lead{3, 0x90, 0xBF};
-  if (byte >= 0xF1 && byte <= 0xF3) return Utf8Lead{3};
-  if (byte == 0xF4) return Utf8Lead{3, 0x80, 0x8F};
-  return std::nullopt;
-}
-
-/// The length of the code point at the front of `text`; 0 if it is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
-  const auto lead = utf8_lead(byte(0));
-  if (!lead || lead->followers >= text.size()) return 0;
-  for (std::size_t i = 1; i <= lead->followers; ++i) {
-    const bool first = i == 1;
-    if (byte(i) < (first ? lead->low : 0x80) || byte(i) > (first ? lead->high : 0xBF)) return 0;
-  }
-  return 1 + lead->followers;
-}
-
-std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
-  for (std::size_t offset = 0; offset < text.size();) {
-    const auto length = utf8_length(text.substr(offset));
-    if (length == 0) return offset;
-    offset += length;
-  }
-  return std::nullopt;
-}
-
-/// Boost.JSON refuses invalid UTF-8 as well, as one syntax error among others: a stranger is told
-/// which of the two it is.
-Rejection invalid_json(std::string_view line, std::size_t offset,
-                       const boost::system::error_code& error) {
-  if (const auto invalid = first_invalid_utf8(line)) return {"invalid UTF-8" + at_byte(*invalid)};
-  if (error == json::error::too_deep) return {"nested too deeply" + at_byte(offset)};
-  return {"not valid JSON: " + error.message() + at_byte(offset)};
+/// Boost.JSON's words, where they would leave a stranger guessing.
+Rejection unreadable(std::string_view line, std::size_t offset,
+                     const boost::system::error_code& error) {
+  if (line.starts_with("\xEF\xBB\xBF")) return {"begins with a byte-order mark"};
+  if (error == json::error::too_deep) return {"nested deeper than 32 levels" + at_byte(offset)};
+  if (error == json::error::exponent_overflow)
+    return {"a number whose exponent is too large" + at_byte(offset)};
+  return {"not valid JSON in UTF-8: " + error.message() + at_byte(offset)};
 }
 
 /// Copies a string member; false if there is none.
@@ -90,8 +50,7 @@ std::variant<Event, Rejection> to_event(const json::value& value) {
   if (!read_string(*object, "body", event.body)) return Rejection{"no string 'body'"};
   const json::value* ts = object->if_contains("ts");
   if (ts == nullptr) return Rejection{"no 'ts'"};
-  if (ts->is_uint64()) return Rejection{"'ts' is too large"};
-  if (!ts->is_int64()) return Rejection{"'ts' is not an integer"};
+  if (!ts->is_int64()) return Rejection{"'ts' is no integer of 64 bits"};
   event.ts = ts->get_int64();
   return event;
 }
@@ -113,7 +72,7 @@ std::variant<Event, Rejection> parse_event(std::string_view line) {
   boost::system::error_code error;
   const auto consumed = parser.write_some(line.data(), line.size(), error);
   if (!error && consumed < line.size()) error = json::error::extra_data;
-  if (error) return invalid_json(line, consumed, error);
+  if (error) return unreadable(line, consumed, error);
   return to_event(parser.release());
 }
 

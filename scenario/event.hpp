@@ -27,8 +27,9 @@ struct Rejection {
 /// The longest line that can be an event, in bytes, without its line ending.
 inline constexpr std::size_t max_line_bytes = 64 * 1024;
 
-/// Reads one line, without its line ending: one JSON object with string `room`, `sender`, `body`
-/// and integer `ts`; more keys are ignored. Never throws on bad input, whatever the bytes.
+/// Reads one line, without its line ending: one JSON object, in UTF-8 and at most 32 levels deep,
+/// with string `room`, `sender`, `body` and integer `ts`; what other keys hold is ignored, but must
+/// be JSON whose numbers a double can hold. Never throws on bad input, whatever the bytes.
 std::variant<Event, Rejection> parse_event(std::string_view line);
 
 /// How many lines became events and how many did not. accepted + rejected = lines, always.

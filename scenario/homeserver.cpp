@@ -96,6 +96,7 @@ struct Homeserver::Impl {
 
   std::atomic<int> connections{0};
   std::atomic<int> sign_ins{0};
+  std::atomic<int> lines_pushed{0};
 
   asio::io_context context{1};
   tcp::acceptor acceptor{context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)};
@@ -111,7 +112,7 @@ struct Homeserver::Impl {
 
 Homeserver::Impl::Impl(Options chosen) : options(std::move(chosen)) {
   if (!options.events.empty()) open_events(options.events);
-  asio::co_spawn(context, accept_clients(), asio::detached);
+  asio::co_spawn(context, accept_clients(), options.on_failure);
   thread = boost::thread([this] { context.run(); });
 }
 
@@ -130,15 +131,10 @@ asio::awaitable<void> Homeserver::Impl::accept_clients() {
   while (!closing) {
     auto [error, socket] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
     if (closing) break;
-    if (error) {
-      // Out of file descriptors, most likely: they come back when clients leave.
-      asio::steady_timer pause(context, std::chrono::milliseconds(10));
-      co_await pause.async_wait(asio::use_awaitable);
-      continue;
-    }
+    if (error) throw boost::system::system_error(error, "the homeserver cannot accept");
     auto session = std::make_shared<Session>(std::move(socket));
     sessions.insert(session);
-    asio::co_spawn(context, serve(session), asio::detached);
+    asio::co_spawn(context, serve(session), options.on_failure);
   }
 }
 
@@ -151,7 +147,7 @@ asio::awaitable<void> Homeserver::Impl::serve(SessionPtr session) {
     welcome(session);
     co_await push_everything(*session);
     done = true;
-  } catch (const std::exception& error) {
+  } catch (const boost::system::system_error& error) {
     // A client may leave at any moment: that is no fault of the server.
     spdlog::debug("task=homeserver event=session-ended reason=\"{}\"", error.what());
   }
@@ -194,6 +190,7 @@ asio::awaitable<void> Homeserver::Impl::push_everything(Session& session) {
       const std::string line = std::move(session.outgoing.front());
       session.outgoing.pop_front();
       co_await send(session, line);
+      ++lines_pushed;
     } else if (options.after_replay == AfterReplay::close) {
       co_await until_speaking(session);
       if (!session.outgoing.empty()) continue;
@@ -208,11 +205,17 @@ asio::awaitable<void> Homeserver::Impl::push_everything(Session& session) {
 asio::awaitable<void> Homeserver::Impl::replay(Session& session) {
   auto events = open_events(options.events);
   std::vector<char> chunk(chunk_bytes);
+  char last = '\n';
   while (events) {
     events.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
-    if (events.bad()) throw std::system_error(std::make_error_code(std::errc::io_error));
-    co_await send(session, {chunk.data(), static_cast<std::size_t>(events.gcount())});
+    if (events.bad())
+      throw std::system_error(std::make_error_code(std::errc::io_error),
+                              "events file " + options.events.string());
+    const auto size = static_cast<std::size_t>(events.gcount());
+    if (size > 0) last = chunk[size - 1];
+    co_await send(session, {chunk.data(), size});
   }
+  if (last != '\n') co_await send(session, "\n");
 }
 
 /// Waits until the socket takes more and looks again whether the server may speak: an
@@ -287,6 +290,10 @@ void Homeserver::drop_connections() {
 
 int Homeserver::connections() const noexcept {
   return impl_->connections;
+}
+
+int Homeserver::lines_pushed() const noexcept {
+  return impl_->lines_pushed;
 }
 
 int Homeserver::sign_ins() const noexcept {

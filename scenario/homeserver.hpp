@@ -3,7 +3,9 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,8 +15,9 @@ namespace scenario {
 /// its own, so that it lives on whatever becomes of the client's runtime.
 ///
 /// A client signs in by sending its user's name and a newline. The server then pushes the recorded
-/// events file, newline-delimited, streamed and never loaded as a whole, and afterwards either
-/// keeps the connection open (a live session) or closes it (a replay).
+/// events file, newline-delimited, streamed and never loaded as a whole, ends its last line if the
+/// file does not, and afterwards either keeps the connection open (a live session) or closes it (a
+/// replay).
 ///
 /// All member functions may be called from any thread and return at once.
 class Homeserver {
@@ -25,6 +28,8 @@ class Homeserver {
     std::filesystem::path events;  ///< empty: push nothing on sign-in
     AfterReplay after_replay = AfterReplay::keep_open;
     bool trickle = false;  ///< send byte by byte, each in a packet of its own
+    /// Called on the server's thread with what it failed by: no descriptor, the file unreadable.
+    std::function<void(std::exception_ptr)> on_failure = [](std::exception_ptr) {};
   };
 
   /// Throws std::system_error, naming the file, if the events file cannot be opened.
@@ -49,6 +54,8 @@ class Homeserver {
   int connections() const noexcept;
   /// Sign-ins so far.
   int sign_ins() const noexcept;
+  /// Pushed lines that were sent so far, counted for each client that they went to.
+  int lines_pushed() const noexcept;
 
  private:
   struct Impl;

@@ -13,9 +13,14 @@
 #include <boost/thread/mutex.hpp>
 
 #include <atomic>
+#include <cerrno>
+#include <deque>
 #include <sqlite3.h>
 #include <stdexcept>
-#include <thread>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -35,13 +40,16 @@ constexpr auto schema = R"sql(
     memory_available_kib INTEGER NOT NULL, resident_kib INTEGER NOT NULL);
 )sql";
 
-/// Runs `work` and turns SQLite's exception into one that names the file.
+/// Runs `work` and turns SQLite's exception into one that names the file, and the system's reason.
 template <typename Work>
 auto naming(const std::filesystem::path& file, Work work) {
+  errno = 0;
   try {
     return work();
   } catch (const SQLite::Exception& error) {
-    throw std::runtime_error(file.string() + ": " + error.what());
+    const bool has_reason = error.getErrorCode() == SQLITE_CANTOPEN && errno != 0;
+    throw std::runtime_error(file.string() + ": " + error.what() +
+                             (has_reason ? ": " + std::generic_category().message(errno) : ""));
   }
 }
 
@@ -67,40 +75,34 @@ SQLite::Database create(const std::filesystem::path& file) {
 
 }  // namespace
 
-struct Connection::Impl {
-  using Clock = std::chrono::steady_clock;
+Sample sample_machine() {
+  Sample sample;
+  sample.taken_at_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                           std::chrono::system_clock::now().time_since_epoch())
+                           .count();
+  ::getloadavg(&sample.load, 1);
+#ifdef _SC_AVPHYS_PAGES
+  sample.memory_available_kib = ::sysconf(_SC_AVPHYS_PAGES) * (::sysconf(_SC_PAGESIZE) / 1024);
+#endif
+  ::rusage usage{};
+  if (::getrusage(RUSAGE_SELF, &usage) == 0) sample.resident_kib = usage.ru_maxrss;
+  return sample;
+}
 
-  Impl(std::filesystem::path where, std::chrono::milliseconds busy_timeout);
-  static int wait_for_lock(void* self, int earlier_attempts);
+struct Connection::Impl {
+  Impl(std::filesystem::path where, std::chrono::milliseconds busy_timeout)
+      : file(std::move(where)),
+        database(file.string(), SQLite::OPEN_READWRITE, static_cast<int>(busy_timeout.count())),
+        message(database, "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"),
+        sample(database, "INSERT INTO samples VALUES (?, ?, ?, ?, ?)") {
+    database.exec("PRAGMA synchronous = NORMAL");
+  }
 
   const std::filesystem::path file;
-  const std::chrono::milliseconds patience;
-  Clock::time_point waiting_since;
   SQLite::Database database;
   SQLite::Statement message;
   SQLite::Statement sample;
 };
-
-Connection::Impl::Impl(std::filesystem::path where, std::chrono::milliseconds busy_timeout)
-    : file(std::move(where)),
-      patience(busy_timeout),
-      database(file.string(), SQLite::OPEN_READWRITE),
-      message(database, "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"),
-      sample(database, "INSERT INTO samples VALUES (?, ?, ?, ?, ?)") {
-  sqlite3_busy_handler(database.getHandle(), &Impl::wait_for_lock, this);
-  database.exec("PRAGMA synchronous = NORMAL");
-}
-
-/// SQLite's own busy timeout asks ever more rarely, up to every 100 ms: two busy writers can then
-/// keep a third one out until its time is over. This one asks every half a millisecond.
-int Connection::Impl::wait_for_lock(void* self, int earlier_attempts) {
-  auto& connection = *static_cast<Impl*>(self);
-  if (earlier_attempts == 0) connection.waiting_since = Clock::now();
-  if (Clock::now() - connection.waiting_since >= connection.patience) return 0;
-  // Not Boost's: it may throw, and SQLite's C code is our caller.
-  std::this_thread::sleep_for(std::chrono::microseconds(500));
-  return 1;
-}
 
 Connection::Connection(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout)
     : impl_(naming(file, [&] { return std::make_unique<Impl>(file, busy_timeout); })) {}

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "scenario/event.hpp"
-#include "scenario/machine_sample.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -15,13 +14,24 @@
 
 namespace scenario {
 
+/// Real values of this machine at one moment, as the time-series worker collects them.
+struct Sample {
+  std::int64_t taken_at_us = 0;  ///< microseconds since the Unix epoch
+  double load = 0;               ///< runnable processes, one-minute average
+  std::int64_t memory_available_kib = 0;
+  std::int64_t resident_kib = 0;  ///< of this process, the most so far
+};
+
+/// A value that the system does not give is 0.
+Sample sample_machine();
+
 /// One open SQLite connection. Used by one task at a time: whoever holds its Lease.
 class Connection {
  public:
   /// Throws std::runtime_error, naming the file and SQLite's reason, if it cannot be opened.
   /// A call that finds the database locked waits for `busy_timeout` before it throws.
   explicit Connection(const std::filesystem::path& file,
-                      std::chrono::milliseconds busy_timeout = std::chrono::seconds(2));
+                      std::chrono::milliseconds busy_timeout = std::chrono::minutes(1));
   ~Connection();
 
   /// Each call is one transaction: all of it is stored, or nothing and it throws

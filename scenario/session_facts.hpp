@@ -1,7 +1,14 @@
 #pragma once
 
+#include "scenario/surroundings.hpp"
+
+#include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
 
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,6 +40,7 @@ boost::json::object to_json(const SessionFacts& facts);
 struct FactDescription {
   std::string_view key;
   std::string_view meaning;  ///< a few words for the reader of a table
+  double highest_good = std::numeric_limits<double>::infinity();
 };
 
 /// All facts, in the order of the declaration above.
@@ -48,5 +56,34 @@ inline constexpr double noticeable_freeze_ms = 50;
 
 /// Whether a measured value is a bad one: a thread left, a row lost, a freeze that is noticed.
 bool is_bad(std::string_view key, const boost::json::value& value);
+
+/// Measures one user's logout from outside, the same way for all three approaches.
+/// Used on the UI loop only.
+class LogoutProbe {
+ public:
+  /// `owners` counts who still holds the old runtime.
+  LogoutProbe(Surroundings& surroundings, std::string user,
+              std::shared_ptr<const Activity> activity, std::function<long()> owners);
+
+  /// Awaits the logout on the UI loop and measures it: its duration, the window's longest freeze
+  /// meanwhile, and what is left of the runtime at the moment of its return.
+  boost::asio::awaitable<void> measure(boost::asio::awaitable<void> logout);
+
+  /// Rows that were written for the user since the logout returned.
+  std::int64_t rows_after_logout() const;
+
+  /// What was measured at the logout, with the rows as they are now: call it when what is left has
+  /// had the occasion to show itself. `relogin` and what comes after are the caller's.
+  SessionFacts facts() const;
+
+ private:
+  Surroundings& surroundings_;
+  const std::string user_;
+  const std::shared_ptr<const Activity> activity_;
+  const std::function<long()> owners_;
+
+  SessionFacts at_logout_;
+  std::int64_t rows_at_logout_ = 0;
+};
 
 }  // namespace scenario

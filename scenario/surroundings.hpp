@@ -3,13 +3,15 @@
 #include "scenario/experiment.hpp"
 #include "scenario/homeserver.hpp"
 #include "scenario/message_store.hpp"
-#include "scenario/temporary_folder.hpp"
 #include "scenario/ui_loop.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
+#include <memory>
+#include <utility>
 
 namespace scenario {
 
@@ -34,6 +36,21 @@ class ThreadCensus {
   std::atomic<long> running_{0};
 };
 
+/// A new empty folder in TMPDIR, or in /tmp where that is not set; removed with all that is in it.
+class TemporaryFolder {
+ public:
+  /// Throws std::system_error, naming the folder, if it cannot be made.
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 /// Everything around the client that does not change with the way the runtime is shared.
 struct Surroundings {
   explicit Surroundings(const Settings& chosen,
@@ -42,9 +59,9 @@ struct Surroundings {
   /// When the machine's next sample is due: never again once the session has all of its own.
   UiLoop::Clock::time_point next_sample_time(const Activity& activity) const;
 
-  /// The session has come to rest, with work in hand: every event that the server sent is handled,
-  /// the receiver waits for the next, and the last batch of samples is half full.
-  bool at_rest(const Activity& activity) const;
+  /// The session has come to rest, with work in hand: every recorded event is handled, and as many
+  /// that were pushed besides; the receiver waits for the next; the last batch is half full.
+  bool at_rest(const Activity& activity, int pushed_events = 0) const;
 
   Settings settings;  ///< an experiment that needs a number of workers sets it before the login
   TemporaryFolder folder;  ///< of the store: removed after the store is closed
@@ -57,9 +74,6 @@ struct Surroundings {
   /// is what a bad logout loses. Experiments that watch a worker go on set it to endless.
   std::int64_t samples_per_session = 20;
   static constexpr std::int64_t endless = std::numeric_limits<std::int64_t>::max();
-
- private:
-  const bool events_to_come_;  // the recorded file holds one at least
 };
 
 /// Samples in a batch that is flushed to the store.
@@ -68,5 +82,35 @@ inline constexpr int batch_size = 8;
 inline constexpr int pool_size = 4;
 /// Between two samples.
 inline constexpr std::chrono::milliseconds sample_period{2};
+/// One more event for whoever is signed in.
+inline constexpr auto one_event =
+    R"({"room": "#more:example.org", "sender": "@server:example.org", "ts": 1, "body": "hello"})";
+
+/// What an experiment leaves may stay, like the threads that still use it: the process ends at
+/// once.
+enum class Afterwards { destroy, leave_behind };
+
+/// The experiment, run on a UI loop as a window's event handler would be, with a client of its own.
+template <class Client>
+Experiment on_the_ui_loop(Experiment experiment,
+                          boost::asio::awaitable<Observation> (*body)(Surroundings&, Client&),
+                          Afterwards afterwards,
+                          Homeserver::AfterReplay after = Homeserver::AfterReplay::keep_open) {
+  experiment.run = [=](const Settings& settings) {
+    auto surroundings = std::make_unique<Surroundings>(settings, after);
+    auto client = std::make_unique<Client>(*surroundings);
+    Observation observation;
+    const auto observe = [&]() -> boost::asio::awaitable<void> {
+      observation = co_await body(*surroundings, *client);
+    };
+    surroundings->ui.run(observe());
+    if (afterwards == Afterwards::leave_behind) {
+      client.release();
+      surroundings.release();
+    }
+    return observation;
+  };
+  return experiment;
+}
 
 }  // namespace scenario

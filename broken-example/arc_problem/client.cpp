@@ -6,7 +6,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -25,8 +24,8 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 void Client::login(const std::string& user) {
   session_ = std::make_shared<Session>(user, start_runtime(), surroundings_.store);
   const auto executor = session_->runtime->get_executor();
-  asio::co_spawn(executor, collect_samples(session_), asio::detached);
-  asio::co_spawn(executor, receive_events(session_), asio::detached);
+  asio::co_spawn(executor, collect_samples(session_), scenario::end_on_failure);
+  asio::co_spawn(executor, receive_events(session_), scenario::end_on_failure);
 }
 // [/login]
 
@@ -64,7 +63,8 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
 
     ++session->activity->events_received;
     asio::co_spawn(session->runtime->get_executor(),
-                   handle_event(session, std::move(*event), std::move(connection)), asio::detached);
+                   handle_event(session, std::move(*event), std::move(connection)),
+                   scenario::end_on_failure);
   }
 }
 // [/receive]

@@ -17,7 +17,6 @@ void Runtime::start_threads() {
     threads_.emplace_back([&context = context_, &census = census_, witness = witness_] {
       census.enter();
       context.run();
-      if (witness->destroyed) witness->thread_was_still_running_it = true;
       census.leave();
       ++witness->threads_returned;
     });
@@ -27,14 +26,13 @@ void Runtime::start_threads() {
 // [destructor]
 Runtime::~Runtime() {
   context_.stop();
+  witness_->destroyed_inside_its_own_run = get_executor().running_in_this_thread();
   for (auto& thread : threads_) {
-    if (thread.get_id() == boost::this_thread::get_id()) {
-      witness_->destroyed_on_its_own_thread = true;
-    }
     try {
       if (thread.joinable()) thread.join();
     } catch (const boost::thread_resource_error& refused) {
-      witness_->self_join = refused.what();
+      const bool itself = refused.code() == boost::system::errc::resource_deadlock_would_occur;
+      witness_->self_join = itself ? "resource_deadlock_would_occur" : refused.what();
       thread.detach();
     }
   }

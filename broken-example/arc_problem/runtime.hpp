@@ -19,10 +19,9 @@ namespace asio = boost::asio;
 /// What happened to a Runtime, told by flags that outlive it.
 struct Witness {
   std::atomic<bool> destroyed{false};
-  std::atomic<bool> destroyed_on_its_own_thread{false};
-  std::atomic<bool> thread_was_still_running_it{false};
+  std::atomic<bool> destroyed_inside_its_own_run{false};
   std::atomic<int> threads_returned{0};
-  std::string self_join;  // what the refused join said; read after `destroyed`
+  std::string self_join;  // what join() refused by; read after `destroyed`
 };
 
 /// An io_context with its threads, held by std::shared_ptr. It ends when its last owner lets go,

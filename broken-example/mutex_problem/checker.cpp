@@ -1,5 +1,4 @@
-#include "checker.hpp"
-
+// The receiver's mistake, with the library's suspension checker on.
 #include "runtime_sharing/suspension_checker.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -7,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "experiments.hpp"
 #include "runtime.hpp"
 #include <array>
 #include <atomic>
@@ -17,8 +17,6 @@ namespace mutex_problem {
 namespace {
 
 namespace checked = runtime_sharing::checked;  // in every build: it is what is shown here
-using scenario::Observation;
-using scenario::Outcome;
 
 boost::json::object finding;  // written before `found` is set, not after
 std::atomic<bool> found{false};
@@ -46,25 +44,41 @@ asio::awaitable<void> receive(checked::Mutex& mutex, asio::ip::tcp::endpoint ser
 }
 // [/checked-guard]
 
+/// Where the guard stands, as the checker shall say it. Counted here, not by the checker.
+const auto line_of_the_guard = "checker.cpp:" + std::to_string(__LINE__ - 8);
+
 }  // namespace
 
-asio::awaitable<Observation> find_the_guard(scenario::Surroundings& surroundings) {
-  checked::set_report_function(note);
-  surroundings.homeserver.fall_silent();
-  checked::Mutex mutex("runtime");
-  std::atomic<bool> received{false};
-  Runtime runtime(1, surroundings.threads);
+// The finding comes while the receiver is suspended, and nobody else needs to want the lock.
+Experiment checker() {
+  return session(
+      {.name = "checker",
+       .expected = Outcome::undefined,
+       .summary = "a checker names the guard at the suspension",
+       .facts = {is("lock", "runtime"), is("taken_at", boost::json::string(line_of_the_guard)),
+                 is("task", "event receiver"), is("still_suspended", true)}},
+      [](Surroundings& surroundings, Client&) -> asio::awaitable<Observation> {
+        checked::set_report_function(note);
+        surroundings.homeserver.fall_silent();
+        checked::Mutex mutex("runtime");
+        std::atomic<bool> received{false};
+        Runtime runtime(1, surroundings.threads);
 
-  asio::co_spawn(checked::executor(runtime.get_executor(), "event receiver"),
-                 receive(mutex, surroundings.homeserver.endpoint()),
-                 [&received](std::exception_ptr) { received = true; });
-  co_await surroundings.ui.until([&] { return found || received; });
-  boost::json::object facts = finding;
-  facts["still_suspended"] = !received;
-  surroundings.homeserver.speak();
-  co_await surroundings.ui.until([&] { return received.load(); });
+        asio::co_spawn(checked::executor(runtime.get_executor(), "event receiver"),
+                       receive(mutex, surroundings.homeserver.endpoint()),
+                       [&received](std::exception_ptr failure) {
+                         scenario::end_on_failure(failure);
+                         received = true;
+                       });
+        co_await surroundings.ui.until([&] { return found || received; });
+        boost::json::object facts = finding;
+        facts["still_suspended"] = !received;
+        surroundings.homeserver.push(one_event);
+        surroundings.homeserver.speak();
+        co_await surroundings.ui.until([&] { return received.load(); });
 
-  co_return Observation{found ? Outcome::undefined : Outcome::finished, std::move(facts)};
+        co_return Observation{found ? Outcome::undefined : Outcome::finished, std::move(facts)};
+      });
 }
 
 }  // namespace mutex_problem

@@ -6,7 +6,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -28,8 +27,8 @@ void Client::login(const std::string& user) {
   const boost::lock_guard<ObservedMutex> guard(shared_.mutex);
   auto& runtime = shared_.runtime.emplace(surroundings_.settings.workers, surroundings_.threads);
   session_ = std::make_shared<Session>(user, runtime, surroundings_.store);
-  asio::co_spawn(runtime.get_executor(), collect_samples(session_), asio::detached);
-  asio::co_spawn(runtime.get_executor(), receive_events(session_), asio::detached);
+  asio::co_spawn(runtime.get_executor(), collect_samples(session_), scenario::end_on_failure);
+  asio::co_spawn(runtime.get_executor(), receive_events(session_), scenario::end_on_failure);
 }
 // [/login]
 
@@ -73,7 +72,8 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
 
     ++session->activity->events_received;
     asio::co_spawn(shared_.runtime->get_executor(),
-                   handle_event(session, std::move(*event), std::move(connection)), asio::detached);
+                   handle_event(session, std::move(*event), std::move(connection)),
+                   scenario::end_on_failure);
   }
 }
 // [/receive]

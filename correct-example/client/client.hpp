@@ -13,6 +13,7 @@
 namespace app {
 
 namespace asio = boost::asio;
+using runtime_sharing::FailurePolicy;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 
@@ -22,7 +23,7 @@ struct Session {
           const scenario::MessageStore& store)
       : user(signed_in_user),
         runtime(std::move(shared)),
-        components("components", runtime->scope()),
+        components("components", runtime->scope(), {.on_failure = FailurePolicy::cancel_scope}),
         pool(store, runtime->get_executor(), scenario::pool_size) {}
 
   const std::string user;

@@ -57,7 +57,7 @@ class Conversation {
       : surroundings_(settings),
         client_(surroundings_),
         input_(surroundings_.ui.executor(), ::dup(STDIN_FILENO)),
-        signals_(surroundings_.ui.executor(), SIGINT, SIGTERM),
+        signals_(surroundings_.ui.executor(), SIGINT, SIGTERM, SIGHUP),
         progress_(surroundings_.ui.executor()) {}
 
   int run() {
@@ -177,7 +177,7 @@ class Conversation {
   void await_signal() {
     signals_.async_wait([this](boost::system::error_code error, int number) {
       if (error) return;
-      if (!leaving_) {
+      if (++signals_received_ == 1) {
         leaving_ = true;
         say("\nlogging out; once more forces");
         input_.cancel();
@@ -206,8 +206,9 @@ class Conversation {
   asio::signal_set signals_;
   asio::steady_timer progress_;
   std::shared_ptr<Runtime> ending_;  // while a logout is under way
-  bool leaving_ = false;
-  int forced_by_ = 0;  // the signal that forced the end
+  bool leaving_ = false;             // after what is being done now
+  int signals_received_ = 0;         // the first is graceful, the second forces
+  int forced_by_ = 0;                // the signal that forced the end
 };
 
 }  // namespace

@@ -1,0 +1,89 @@
+// What a program prints: for people, in 80 columns or as many as COLUMNS says, and for programs as
+// one JSON object.
+#pragma once
+
+#include "scenario/experiment.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <cstddef>
+#include <cstdio>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scenario {
+
+/// What became of one experiment.
+struct Report {
+  Experiment experiment;
+  std::optional<Outcome> observed;  ///< empty: it did not run to an outcome
+  boost::json::object facts;
+  std::string sanitizer;                 ///< the first finding of a sanitizer
+  std::vector<std::string> differences;  ///< from what is documented, each in a line
+  std::vector<std::string> stacks;       ///< of its threads, if the watchdog ended it
+  double duration_ms = 0;
+
+  bool as_documented() const { return differences.empty(); }
+};
+
+void print_list(std::ostream& out, const Program& program);
+void print_head(std::ostream& out, const Program& program);
+void print_report(std::ostream& out, const Report& report);
+void print_verdict(std::ostream& out, const std::vector<Report>& reports);
+
+/// One line; numbers as people write them (0.73), where Boost.JSON's own are scientific (7.3E-1).
+void print_json(std::ostream& out, const boost::json::value& value);
+
+boost::json::object list_as_json(const Program& program, const Settings& settings);
+boost::json::object to_json(const Program& program, const std::vector<Report>& reports);
+
+bool all_as_documented(const std::vector<Report>& reports);
+
+/// A fact's value for people, in lines of at most `width` columns.
+std::vector<std::string> fact_lines(const boost::json::value& value, std::size_t width);
+
+/// COLUMNS if it is set to a number from 40 on, else 80.
+std::size_t output_width();
+
+/// `text`, followed by as many spaces as are missing to `width` columns.
+std::string padded(std::string_view text, std::size_t width);
+
+/// Breaks text between words into lines of at most `width` columns, a longer word inside it.
+/// Control characters become '?'. At least one line, which may be empty.
+std::vector<std::string> wrap(std::string_view text, std::size_t width);
+
+/// Text that came from outside, fit to be part of one line: control characters become '?'.
+std::string one_line(std::string_view text);
+
+/// Colours for standard output: none unless it is a terminal that has them, and NO_COLOR is unset
+/// or empty.
+class Palette {
+ public:
+  Palette();
+  std::string good(const std::string& text) const { return in("32", text); }
+  std::string bad(const std::string& text) const { return in("31", text); }
+  std::string strong(const std::string& text) const { return in("1", text); }
+
+ private:
+  std::string in(const char* code, const std::string& text) const;
+
+  const bool coloured_;
+};
+
+/// A line on standard error while something runs, overwritten with blanks by the destructor.
+/// Nothing at all when standard error is not a terminal.
+class ProgressLine {
+ public:
+  explicit ProgressLine(const std::string& text);
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+ private:
+  const std::size_t width_;  // 0: not shown
+};
+
+}  // namespace scenario

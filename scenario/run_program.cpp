@@ -1,0 +1,370 @@
+// Runs experiments, each in a child process of the same binary, and says what became of them.
+#include "scenario/child_process.hpp"
+#include "scenario/command_line.hpp"
+#include "scenario/output.hpp"
+#include "scenario/surroundings.hpp"
+
+#include <boost/algorithm/string/join.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <sstream>
+
+namespace scenario {
+namespace {
+
+namespace json = boost::json;
+namespace po = boost::program_options;
+using namespace std::chrono_literals;
+
+// The watchdog is a safety net, wide enough for a busy machine and a sanitizer; it grows with the
+// recorded file, by a hundredth of the speed that a replay reaches.
+constexpr std::chrono::milliseconds safety_net = 60s;
+constexpr std::uint64_t slowest_lines_per_second = 200;
+
+std::atomic<bool> in_child = false;
+
+// In a child, standard output carries one JSON object a line to the parent. The newline in front
+// ends whatever the experiment itself may have printed there; one fwrite is one piece even when
+// several threads speak.
+void tell_parent(const json::object& message) {
+  const auto line = "\n" + json::serialize(message) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fflush(stdout);
+}
+
+/// What a child has told its parent so far.
+struct Account {
+  std::optional<Outcome> outcome;
+  std::string failure;
+  json::object facts;
+
+  void take(const json::object& message) {
+    if (const auto* told = message.if_contains("facts"); told != nullptr && told->is_object())
+      for (const auto& fact : told->get_object()) facts[fact.key()] = fact.value();
+    if (const auto* told = message.if_contains("outcome"); told != nullptr && told->is_string())
+      outcome = parse_outcome(told->get_string());
+    if (const auto* told = message.if_contains("failure"); told != nullptr && told->is_string())
+      failure = told->get_string();
+  }
+};
+
+Account account_in(const std::string& child_output) {
+  Account account;
+  std::istringstream lines(child_output);
+  for (std::string line; std::getline(lines, line);) {
+    boost::system::error_code not_ours;
+    const auto message = json::parse(line, not_ours);
+    if (!not_ours && message.is_object()) account.take(message.get_object());
+  }
+  return account;
+}
+
+std::string ending_of(const ChildResult& child) {
+  if (child.timed_out)
+    return fmt::format("ended by the watchdog after {:.1f} s", child.duration.count() / 1000);
+  if (child.signal != 0)
+    return fmt::format("ended by signal {} ({})", child.signal, ::strsignal(child.signal));
+  return fmt::format("ended with exit code {}", child.exit_code.value_or(-1));
+}
+
+bool ended_as_documented(const Experiment& experiment, const ChildResult& child) {
+  if (experiment.ending == Ending::by_watchdog) return child.timed_out;
+  if (experiment.ending == Ending::by_abort) return child.signal == SIGABRT;
+  return child.exit_code == 0;
+}
+
+/// The first line that was logged at `warn` or above.
+std::string first_warning(const std::string& standard_error) {
+  std::istringstream lines(standard_error);
+  for (std::string line; std::getline(lines, line);)
+    for (const auto* level : {"[warning]", "[error]", "[critical]"})
+      if (line.find(level) != line.npos) return line;
+  return {};
+}
+
+/// Sets what was observed, and each difference from what is documented. An outcome counts only if
+/// it was told, with all its facts, and if the child then ended as it is documented to. A sanitizer
+/// may end a child early: where its report is what is documented, it proves the outcome by itself;
+/// on the broken side it is one more witness; on the correct side it contradicts.
+void judge(Report& report, const Account& account, const ChildResult& child) {
+  const auto& experiment = report.experiment;
+  const bool must_finish = experiment.expected == Outcome::finished;
+  const auto finding = sanitizer_finding(child.err);
+  report.sanitizer = finding.value_or("");
+  report.facts = account.facts;
+  const bool proved_by_sanitizer = finding && *finding == experiment.sanitizer_report;
+  const bool cut_short = proved_by_sanitizer && !account.outcome;
+  report.observed = cut_short ? experiment.expected : account.outcome;
+
+  auto& wrong = report.differences;
+  if (!account.failure.empty()) {
+    report.observed.reset();
+    wrong.push_back(account.failure);
+    return;
+  }
+  if (!report.observed) {
+    wrong.push_back(ending_of(child) + " before it told an outcome");
+    return;
+  }
+  if (report.observed != experiment.expected)
+    wrong.push_back(fmt::format("outcome: documented {}, observed {}",
+                                to_string(experiment.expected), to_string(*report.observed)));
+  std::ranges::move(differences(experiment, report.facts, cut_short), std::back_inserter(wrong));
+  if (!ended_as_documented(experiment, child) && (must_finish || !finding))
+    wrong.push_back(ending_of(child));
+  if (finding && must_finish) wrong.push_back("found by " + *finding);
+  if (sanitizer_of_this_build(experiment.sanitizer_report) && !proved_by_sanitizer)
+    wrong.push_back("documented " + experiment.sanitizer_report + ", not found");
+  if (const auto warning = first_warning(child.err); must_finish && !warning.empty())
+    wrong.push_back("logged: " + warning);
+}
+
+/// What the command line asks for.
+struct Request {
+  CommonOptions common;
+  std::vector<Experiment> experiments;
+  bool in_process = false;
+};
+
+class Runner {
+ public:
+  Runner(const Program& program, Request request)
+      : program_(program), request_(std::move(request)) {}
+
+  int run_all() const;
+  int run_as_child() const;
+
+ private:
+  Report run_in_process(const Experiment& experiment) const;
+  Report run_in_child(const Experiment& experiment) const;
+  ChildResult start_child(const Experiment& experiment) const;
+
+  const Program& program_;
+  const Request request_;
+};
+
+int Runner::run_all() const {
+  const bool json = request_.common.json;
+  tell_rejected_lines(program_.name, request_.common.settings);
+  if (!json) print_head(std::cout, program_);
+  std::vector<Report> reports;
+  for (const auto& experiment : request_.experiments) {
+    const auto& report = reports.emplace_back(request_.in_process ? run_in_process(experiment)
+                                                                  : run_in_child(experiment));
+    if (!report.as_documented())
+      complain(program_.name,
+               "experiment '" + experiment.name + "': " + report.differences.front());
+    if (!json) print_report(std::cout, report);
+  }
+  if (json)
+    print_json(std::cout, to_json(program_, reports));
+  else
+    print_verdict(std::cout, reports);
+  return all_as_documented(reports) ? 0 : 1;
+}
+
+Report Runner::run_in_process(const Experiment& experiment) const {
+  Report report;
+  report.experiment = experiment;
+  const auto start = std::chrono::steady_clock::now();
+  Account account;
+  try {
+    auto observation = experiment.run(request_.common.settings);
+    account.outcome = observation.outcome;
+    account.facts = std::move(observation.facts);
+  } catch (const std::exception& error) {
+    account.failure = error.what();
+  }
+  ChildResult ended_well;
+  ended_well.exit_code = 0;
+  judge(report, account, ended_well);
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+  report.duration_ms = taken.count();
+  return report;
+}
+
+Report Runner::run_in_child(const Experiment& experiment) const {
+  const auto child = start_child(experiment);
+  Report report;
+  report.experiment = experiment;
+  report.stacks = child.stacks;
+  report.duration_ms = child.duration.count();
+  judge(report, account_in(child.out), child);
+  if (!report.as_documented() || spdlog::should_log(spdlog::level::info))
+    std::cerr << child.err << std::flush;
+  return report;
+}
+
+ChildResult Runner::start_child(const Experiment& experiment) const {
+  const ProgressLine progress("running " + experiment.name + " ...");
+  const TemporaryFolder folder;  // a child may end without removing what it has
+  const auto& settings = request_.common.settings;
+  std::vector<std::string> arguments{"--child=" + std::to_string(this_process()),
+                                     "--experiment=" + experiment.name};
+  std::ranges::move(to_arguments(request_.common), std::back_inserter(arguments));
+  ChildOptions options;
+  options.time_limit = settings.deadline + safety_net +
+                       std::chrono::seconds(settings.recorded.lines() / slowest_lines_per_second);
+  options.collect_stacks = true;
+  options.environment = {"TMPDIR=" + folder.path().string()};
+  bool deadline_set = false;
+  const auto end_once_stuck = [&](const std::string& printed, RunningChild& child) {
+    if (deadline_set || account_in(printed).outcome != Outcome::stuck) return;
+    deadline_set = true;
+    child.collect_stacks();
+    child.end_after(settings.deadline);
+  };
+  return run_child(this_program(), arguments, options, end_once_stuck);
+}
+
+int Runner::run_as_child() const {
+  in_child = true;
+  try {
+    tell(request_.experiments.front().run(request_.common.settings));
+    return 0;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (...) {
+    end_on_failure(std::current_exception());
+    return 1;
+  }
+}
+
+po::options_description options_of(const Program& program) {
+  auto options = common_options();
+  options.add_options()                                         //
+      ("list", "print the experiments and what they document")  //
+      ("experiment", po::value<std::vector<std::string>>()->value_name("NAME"),
+       "run this one only; may be given several times")  //
+      ("in-process",
+       "run in this process, for a debugger, instead of each in a child under a watchdog");
+  for (const auto& flag : program.flags)
+    options.add_options()(flag.c_str(), ("short for --experiment " + flag).c_str());
+  if (program.interactive != nullptr)
+    options.add_options()("interactive", "take commands from a terminal");
+  return options;
+}
+
+void print_help(const Program& program) {
+  std::cout << "usage: " << program.name << " [options]\n"
+            << program.title << "\n\n"
+            << options_of(program)
+            << "\nExit code: 0 observed what is documented, 1 did not, 2 wrong use.\n";
+}
+
+std::vector<Experiment> chosen_experiments(const Program& program, const Settings& settings,
+                                           const po::variables_map& given) {
+  std::vector<std::string> names;
+  if (given.count("experiment") > 0) names = given["experiment"].as<std::vector<std::string>>();
+  for (const auto& flag : program.flags)
+    if (given.count(flag) > 0) names.push_back(flag);
+  auto all = program.experiments(settings);
+  if (names.empty()) return all;
+  std::vector<Experiment> chosen;
+  for (const auto& name : names) {
+    const auto found = std::ranges::find(all, name, &Experiment::name);
+    if (found != all.end()) {
+      chosen.push_back(*found);
+      continue;
+    }
+    std::vector<std::string> known;
+    std::ranges::transform(all, std::back_inserter(known), &Experiment::name);
+    throw UsageError("unknown experiment '" + name + "'; choose from " +
+                     boost::algorithm::join(known, ", "));
+  }
+  return chosen;
+}
+
+void refuse_what_contradicts(const Program& program, const Request& request,
+                             const po::variables_map& given) {
+  if (given.count("interactive") > 0) {
+    std::vector<std::string> others{"experiment", "json", "in-process"};
+    std::ranges::copy(program.flags, std::back_inserter(others));
+    for (const auto& other : others)
+      if (given.count(other) > 0) throw UsageError("--interactive does not go with --" + other);
+  }
+  for (const auto& experiment : request.experiments)
+    if (request.in_process && experiment.ending != Ending::by_itself)
+      throw UsageError("experiment '" + experiment.name +
+                       "' does not end by itself: it needs the watchdog, not --in-process");
+}
+
+int run_request(const Program& program, const po::variables_map& given) {
+  Request request;
+  chosen_experiments(program, {}, given);  // an unknown name is refused before the file is read
+  request.common = read_common(given);
+  request.experiments = chosen_experiments(program, request.common.settings, given);
+  request.in_process = given.count("in-process") > 0;
+  refuse_what_contradicts(program, request, given);
+  log_to_stderr(request.common.log_level);
+  if (given.count("interactive") > 0) {
+    tell_rejected_lines(program.name, request.common.settings);
+    return program.interactive(request.common.settings);
+  }
+  const Runner runner(program, std::move(request));
+  return given.count("child") > 0 ? runner.run_as_child() : runner.run_all();
+}
+
+int run_command_line(const Program& program, int argc, const char* const argv[]) {
+  auto known = options_of(program);
+  known.add_options()("child", po::value<int>(), "run one experiment and tell that process");
+  const auto given = parse_strictly(argc, argv, known);
+  if (given.count("child") > 0) depend_on_parent(given["child"].as<int>());
+  if (given.count("help") > 0)
+    print_help(program);
+  else if (given.count("version") > 0)
+    std::cout << version_line(program.name) << '\n';
+  else if (given.count("list") == 0)
+    return run_request(program, given);
+  else if (given.count("json") > 0)
+    print_json(std::cout, list_as_json(program, read_common(given).settings));
+  else
+    print_list(std::cout, program);
+  return 0;
+}
+
+}  // namespace
+
+int run_program(const Program& program, int argc, char* argv[]) {
+  const int code =
+      exit_code_of(program.name, [&] { return run_command_line(program, argc, argv); });
+  if (program.leaves_threads) std::_Exit(code);
+  return code;
+}
+
+void tell(const json::object& facts) {
+  if (in_child) tell_parent({{"facts", facts}});
+}
+
+void tell(const Observation& observation) {
+  if (in_child)
+    tell_parent({{"outcome", to_string(observation.outcome)}, {"facts", observation.facts}});
+}
+
+void end_on_failure(std::exception_ptr failure) {
+  if (failure == nullptr) return;
+  std::string words = "an exception that is no std::exception";
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    words = error.what();
+  } catch (...) {  // the words say it
+  }
+  if (in_child) {
+    tell_parent({{"failure", words}});
+    std::_Exit(1);
+  }
+  complain("failure", words);
+  std::_Exit(1);
+}
+
+}  // namespace scenario
