@@ -4,9 +4,8 @@
 // Why       README.md
 #include "scenario/child_process.hpp"
 #include "scenario/command_line.hpp"
-#include "scenario/program_output.hpp"
+#include "scenario/output.hpp"
 #include "scenario/session_facts.hpp"
-#include "scenario/terminal.hpp"
 
 #include <boost/algorithm/string/join.hpp>
 #include <boost/algorithm/string/replace.hpp>
@@ -129,7 +128,7 @@ Cell cell_in(const Column& column, std::string_view row) {
 }
 
 void print_row(const std::string& label, const std::vector<Cell>& cells) {
-  const auto palette = scenario::Palette::for_stdout();
+  const scenario::Palette palette;
   std::size_t height = 1;
   for (const auto& cell : cells) height = std::max(height, cell.lines.size());
   for (std::size_t line = 0; line < height; ++line) {
@@ -145,12 +144,11 @@ void print_row(const std::string& label, const std::vector<Cell>& cells) {
 }
 
 void print_differences(const Columns& columns) {
-  const auto palette = scenario::Palette::for_stdout();
+  const scenario::Palette palette;
   for (const auto& [approach, report, as_documented] : columns)
     if (!as_documented)
       std::cout << palette.bad("NOT as documented") << ": " << approach.program << " "
-                << approach.experiment << " (expected "
-                << json::value_to<std::string>(report.at("expected")) << ")\n";
+                << approach.experiment << " (see above)\n";
 }
 
 void print_table(const Columns& columns) {
@@ -211,17 +209,37 @@ void print_json(const Columns& columns) {
 
 po::options_description options() {
   auto all = scenario::common_options();
-  all.add_options()("markdown", "print the table in GitHub's Markdown");
+  all.add_options()("markdown", "print the table in GitHub's Markdown")  //
+      ("list", "print what it runs, and with --json what its rows are");
   return all;
+}
+
+void print_what_it_runs() {
+  for (const auto& approach : approaches)
+    std::cout << "  " << approach.program << " --experiment " << approach.experiment << '\n';
 }
 
 void print_help() {
   std::cout << "usage: " << name << " [options]\n"
             << title << "\n\n"
             << options() << "\nIt runs:\n";
-  for (const auto& approach : approaches)
-    std::cout << "  " << approach.program << " --experiment " << approach.experiment << '\n';
+  print_what_it_runs();
   std::cout << "\nExit code: 0 all observed what they document, 1 one did not, 2 wrong use.\n";
+}
+
+void print_list_as_json() {
+  json::array row_objects;
+  for (const auto& [key, meaning, highest_good] : scenario::fact_descriptions())
+    row_objects.push_back(json::object{{"fact", key}, {"meaning", meaning}});
+  json::array column_objects;
+  for (const auto& approach : approaches)
+    column_objects.push_back(
+        json::object{{"title", boost::json::string(approach.title)},
+                     {"program", boost::json::string(approach.program)},
+                     {"experiment", boost::json::string(approach.experiment)}});
+  scenario::print_json(std::cout, json::object{{"program", name},
+                                               {"rows", std::move(row_objects)},
+                                               {"columns", std::move(column_objects)}});
 }
 
 int compare(const po::variables_map& given) {
@@ -230,6 +248,7 @@ int compare(const po::variables_map& given) {
   if (markdown && common.json) throw scenario::UsageError("--markdown does not go with --json");
   scenario::log_to_stderr(common.log_level);
   for (const auto& approach : approaches) beside_this(approach);
+  scenario::tell_rejected_lines(name, common.settings);
 
   Columns columns;
   for (const auto& approach : approaches) columns.push_back(run(approach, common));
@@ -248,6 +267,10 @@ int run_command_line(int argc, const char* const argv[]) {
     print_help();
   else if (given.count("version") > 0)
     std::cout << scenario::version_line(name) << '\n';
+  else if (given.count("list") > 0 && given.count("json") > 0)
+    print_list_as_json();
+  else if (given.count("list") > 0)
+    print_what_it_runs();
   else
     return compare(given);
   return 0;
