@@ -18,7 +18,6 @@ namespace {
 
 namespace asio = boost::asio;
 using app::Client;
-using app::Session;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 using scenario::at_least;
