@@ -105,6 +105,10 @@ class SigpipeIgnored {
   void (*before_)(int);
 };
 
+void rethrow(std::exception_ptr failure) {
+  if (failure) std::rethrow_exception(failure);
+}
+
 using OnOutput = std::function<void(const std::string&, RunningChild&)>;
 
 /// A started process and this side's ends of its pipes. Its destructor leaves nothing running.
@@ -174,7 +178,7 @@ void Child::send(std::string_view input) {
 }
 
 ChildResult Child::run() {
-  asio::co_spawn(context_, read(out_, result_.out), asio::detached);
+  asio::co_spawn(context_, read(out_, result_.out), rethrow);  // what the callback throws
   asio::co_spawn(context_, read(err_, result_.err), asio::detached);
   asio::co_spawn(context_, write(), asio::detached);
   await_sigchld();
@@ -267,7 +271,7 @@ void Child::kill_with_its_own_children() {
 /// or a mutex; "#7  0x0000 in app::Client::flush(...) (...)" has one.
 std::string name_of_interest(std::string_view frame) {
   const auto in = frame.find(" in ");
-  auto name = frame.substr(in == frame.npos ? frame.find_first_of(' ') : in + 4);
+  auto name = frame.substr(in == frame.npos ? std::min(frame.find(' '), frame.size()) : in + 4);
   name.remove_prefix(std::min(name.find_first_not_of(" _"), name.size()));
   name = name.substr(0, name.find_first_of("( "));
   const bool ours = name.starts_with("app::") || name.find("_problem::") < name.find("::") ||

@@ -68,8 +68,8 @@ enum class Ending {
 struct Experiment {
   std::string name;
   Outcome expected = Outcome::finished;
-  std::string summary;            ///< one line, at most 60 characters
-  std::vector<Documented> facts;  ///< every fact that it prints
+  std::string summary = {};            ///< one line, at most 60 characters
+  std::vector<Documented> facts = {};  ///< every fact that it prints
   Ending ending = Ending::by_itself;
   /// Not empty: in a build with that sanitizer its report is part of what is documented. It may end
   /// the child before the later facts are measured.
@@ -103,6 +103,9 @@ struct Program {
   std::vector<std::string> flags = {};
   /// Present: the program has --interactive.
   int (*interactive)(const Settings&) = nullptr;
+  /// What a child has besides its deadline until it must have told an outcome: wide enough for a
+  /// busy machine and a sanitizer.
+  std::chrono::seconds safety_net{60};
 };
 
 /// Parses the command line, runs the experiments each in a child process of the same binary under a

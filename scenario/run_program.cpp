@@ -23,11 +23,8 @@ namespace {
 
 namespace json = boost::json;
 namespace po = boost::program_options;
-using namespace std::chrono_literals;
 
-// The watchdog is a safety net, wide enough for a busy machine and a sanitizer; it grows with the
-// recorded file, by a hundredth of the speed that a replay reaches.
-constexpr std::chrono::milliseconds safety_net = 60s;
+// The safety net grows with the recorded file, by a fiftieth of the speed that a replay reaches.
 constexpr std::uint64_t slowest_lines_per_second = 200;
 
 std::atomic<bool> in_child = false;
@@ -212,7 +209,7 @@ ChildResult Runner::start_child(const Experiment& experiment) const {
                                      "--experiment=" + experiment.name};
   std::ranges::move(to_arguments(request_.common), std::back_inserter(arguments));
   ChildOptions options;
-  options.time_limit = settings.deadline + safety_net +
+  options.time_limit = settings.deadline + program_.safety_net +
                        std::chrono::seconds(settings.recorded.lines() / slowest_lines_per_second);
   options.collect_stacks = true;
   options.environment = {"TMPDIR=" + folder.path().string()};

@@ -16,8 +16,10 @@ A block is announced by a comment on the line before it:
 
 In a source, the lines `// [guard]` and `// [/guard]` enclose the region `guard`; in CMake and shell
 files, `# [guard]` and `# [/guard]`. Regions may be nested. Tags that begin with `tidy-` are for
-tools/tidy.py. The comparison of code is exact; that of
-output is made after normalise(), which takes out what differs from run to run.
+tools/tidy.py.
+
+Code and output are compared exactly, but for facts that the program documents as a bound or as
+varying (facts.py). A `fact_name value` in prose is compared with the output above it.
 
 Exit code: 0 all is true, 1 something is not, 2 wrong use.
 """
@@ -36,6 +38,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from facts import Documentation, plain
+
 SOURCE_FOLDERS = ["scenario", "broken-example", "correct-example", "tools"]
 PAGE_PATTERNS = ["*.md", "docs/**/*.md"] + [f"{folder}/**/*.md" for folder in SOURCE_FOLDERS]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".cmake", ".sh"}
@@ -43,79 +47,6 @@ CPP_NAMES = {"cpp", "c++", "cc", "cxx", "hpp"}
 LONGEST_UNANNOUNCED_CPP = 3  # lines: a call, a declaration
 RUN_LIMIT_SECONDS = 120
 DIFF_LINES = 20
-
-
-# ---- what differs from run to run -------------------------------------------------------------
-
-NUMBER = r"\d+(?:[,.']\d+)*"
-
-# Applied in this order to each line; then the facts, then the layout.
-VARYING = [
-    ("escape sequences", r"\x1b\[[0-9;?]*[A-Za-z]", ""),
-    ("temporary paths", r"(?:/tmp|/var/tmp|/dev/shm)/[^\s\"'`,;)\]|]+", "<path>"),
-    ("addresses", r"\b0x[0-9a-fA-F]+\b", "<address>"),
-    ("dates", r"\b\d{4}-\d\d-\d\d(?=[T ]|\b)", "<date>"),
-    ("times of day", r"(?<!\d)\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\b", "<clock>"),
-    ("ports", r"((?:127\.0\.0\.1|localhost|\[::1\]):)\d+\b", r"\1<port>"),
-    ("ports in words", r"\b(port\s?[=:]?\s?)\d+\b", r"\1<port>"),
-    ("thread ids", r"\b((?i:thread|tid|pid|LWP)(?:[ _]id)?\s?[=:#]?\s?)\d+\b", r"\1<id>"),
-    ("Boost's version", r"(?i)\b(boost\"?[ =:]{1,3}\"?)\d+[._]\d+(?:[._]\d+)?", r"\1<version>"),
-    ("rates", rf"\b{NUMBER}\s?[kM]?\s?(?:[a-z]+\s?)?(?:/s|per second)\b", "<rate>"),
-    ("durations", rf"\b{NUMBER}\s?(?:ns|µs|μs|us|ms|s|min)\b", "<time>"),
-    ("percentages", rf"\b{NUMBER}\s?%", "<percent>"),
-    ("measured facts by their words", r"(\w) \((ms|us|ns)\)", r"\1_\2"),
-    ("counted facts by their words", r"\b(?:runtime )?owners left\b", "owners_left"),
-    ("counted facts by their words", r"\brows after logout\b", "rows_after_logout"),
-    ("counted facts by their words", r"\bsamples lost\b", "samples_lost"),
-    ("counted facts by their words", r"\bconnections open\b", "connections_open"),
-    ("ratios", rf"\b{NUMBER}\s?(?:×|x\b)", "<ratio>"),
-]
-VARYING = [(re.compile(pattern), replacement) for _, pattern, replacement in VARYING]
-
-# Facts whose numbers are measurements: what stands after such a key, up to the next key.
-MEASURED_FACT = re.compile(r".*(?:_ms|_us|_ns|_per_second|_percent|_ratio)")
-# Facts of which a run decides how many, but not whether there are any: 0 stays 0.
-COUNTED_FACTS = {"connections_open", "owners_left", "rows_after_logout", "samples_lost"}
-
-WORD_OR_NUMBER = re.compile(
-    rf"(?P<word>[A-Za-z_]\w*)(?P<assigned>[\"'`*]?\s?[=:])?"
-    rf"|(?<![\w.])(?P<number>{NUMBER}(?:e[+-]?\d+)?)")
-
-
-def normalise_facts(line):
-    kind = None
-
-    def replace(match):
-        nonlocal kind
-        word, number = match["word"], match["number"]
-        if word:
-            if MEASURED_FACT.fullmatch(word):
-                kind = "measured"
-            elif word in COUNTED_FACTS:
-                kind = "counted"
-            elif "_" in word or match["assigned"]:
-                kind = None
-            return match[0]
-        if kind == "measured":
-            return "<number>"
-        if kind == "counted" and float(re.sub("[,']", "", number)) != 0:
-            return "<count>"
-        return number
-
-    return WORD_OR_NUMBER.sub(replace, line)
-
-
-def normalise(text):
-    """The text without what differs from run to run, nor the layout that follows from it."""
-    lines = []
-    for line in text.strip("\n").split("\n"):
-        for pattern, replacement in VARYING:
-            line = pattern.sub(replacement, line)
-        line = normalise_facts(line)
-        line = re.sub(r"([-=─━═])\1{2,}", r"\1\1\1", line)
-        line = re.sub(r"(?<=\S)\s{2,}", " ", line.rstrip())
-        lines.append(line)
-    return "\n".join(lines)
 
 
 # ---- pages ------------------------------------------------------------------------------------
@@ -327,6 +258,18 @@ def links_of(page):
     return links, undefined
 
 
+FACT_IN_PROSE = re.compile(r"(?P<name>\w+)\s+(?P<value>\S.*)", re.DOTALL)
+
+
+def facts_of(page):
+    """(line, name, value) of each code span that can be a fact: two words or more."""
+    text = "\n".join(page.prose)
+    for span in CODE_SPAN.finditer(text):
+        said = FACT_IN_PROSE.fullmatch(span[2])
+        if said:
+            yield text.count("\n", 0, span.start()), said["name"], plain(said["value"])
+
+
 # ---- the check --------------------------------------------------------------------------------
 
 class Docs:
@@ -340,6 +283,7 @@ class Docs:
         self.used_tags = set()
         self.commands = set()
         self.outputs = {}  # command -> (exit code, text) or a message
+        self.documentation = Documentation(self.list_of)
         self.pages = self.read_pages()
 
     def error(self, path, line, message, diff=()):
@@ -426,10 +370,11 @@ class Docs:
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 return f"'{shlex.join(words)}' did not end within {RUN_LIMIT_SECONDS} s"
-        # Where the project lies on this machine is of no interest on a page.
-        text = out.decode("utf-8", errors="replace").replace(f"{self.root}/", "")
-        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-        return child.returncode, "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
+        return child.returncode, out.decode("utf-8", errors="replace").rstrip("\n")
+
+    def list_of(self, program):
+        result = self.run((program, "--list", "--json"))
+        return result if isinstance(result, str) else result[1]
 
     def run_all(self):
         """Runs each distinct command once, two at a time."""
@@ -460,6 +405,9 @@ class Docs:
             text = "\n".join(line for line in text.split("\n") if line.startswith("|"))
             if not text:
                 raise LookupError(f"'{shlex.join(words)}' printed no table")
+        problem = self.documentation.problem(words[0], text)
+        if problem:
+            raise LookupError(f"'{shlex.join(words)}' {problem}")
         return text, f"differs from what '{shlex.join(words)}' prints"
 
     # Pages
@@ -485,7 +433,8 @@ class Docs:
                 old_form, new_form = old, new
             else:
                 new, difference = self.output(block)
-                old_form, new_form = normalise(old), normalise(new)
+                program = self.command_of(block)[0][0]
+                old_form, new_form = (self.documentation.form(program, text) for text in (old, new))
             if block.fence and re.search(rf"^\s*{re.escape(block.fence)}", new, re.MULTILINE):
                 raise LookupError("the content has a fence in it: use a longer one around it")
         except LookupError as problem:
@@ -515,6 +464,25 @@ class Docs:
                 if new is not None:
                     changes.setdefault(page.path, []).append((block, new))
         return changes
+
+    def check_facts_in_prose(self):
+        for page in self.pages.values():
+            for line, name, value in facts_of(page):
+                if name not in self.documentation.names():
+                    continue
+                values = [fact.value for fact in self.facts_above(page, line) if fact.name == name]
+                if value not in values and (values or "_" in name):
+                    above = f"shows {' or '.join(values)}" if values else "has no such fact"
+                    self.error(page.path, line, f"`{name} {value}`: the output above {above}")
+
+    def facts_above(self, page, line):
+        above = [block for block in page.blocks
+                 if block.kind in ("run", "table") and block.end <= line]
+        try:
+            return self.documentation.facts_in(self.command_of(above[-1])[0][0],
+                                               above[-1].content(page.lines))
+        except LookupError:  # none above, or reported with its block
+            return []
 
     def check_tags(self):
         for path, regions in sorted(self.regions.items()):
@@ -565,7 +533,7 @@ class Docs:
             lines = self.pages[path].lines
             for block, new in sorted(blocks, key=lambda change: -change[0].first):
                 lines[block.first:block.end] = [
-                    f"{block.indent}{line}".rstrip() for line in new.split("\n")]
+                    f"{block.indent}{line}" if line else "" for line in new.split("\n")]
                 self.errors = [error for error in self.errors
                                if not (error[0] == str(path) and error[1] == block.line + 1)]
             (self.root / path).write_text("\n".join(lines), encoding="utf-8")
@@ -578,6 +546,7 @@ class Docs:
         changes = self.check_blocks()
         if update:
             self.update(changes)
+        self.check_facts_in_prose()
         self.check_tags()
         self.check_links()
         return not self.errors
@@ -601,7 +570,7 @@ class Arguments(argparse.ArgumentParser):
         self.exit(2, f"docs: {message}: try --help\n")
 
 
-def main():
+def main(words=None):
     parser = Arguments(prog="tools/docs.py", allow_abbrev=False, description=__doc__,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
     mode = parser.add_mutually_exclusive_group(required=True)
@@ -611,7 +580,7 @@ def main():
                         help="where the programs are (default: %(default)s)")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent,
                         metavar="DIR", help="the repository (default: this script's)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     docs = Docs(arguments.root, arguments.bin)
     is_true = docs.check(arguments.update)
     docs.report()

@@ -13,6 +13,7 @@ namespace scenario {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 
@@ -117,8 +118,8 @@ TEST(RunChild, DoesNotWaitForAGrandchildThatKeepsTheOutputOpen) {
 
 TEST(RunChild, LeavesNoProcessBehindWhenTheCallbackThrows) {
   ::pid_t child = 0;
-  const auto throw_on_output = [&](std::string_view out, RunningChild&) {
-    child = static_cast<::pid_t>(std::stoi(std::string(out)));
+  const auto throw_on_output = [&](const std::string& out, RunningChild&) {
+    child = static_cast<::pid_t>(std::stoi(out));
     throw std::runtime_error("enough");
   };
 
@@ -142,7 +143,7 @@ TEST(RunChild, NamesTheProgramThatCannotBeStarted) {
 TEST(RunChild, ShowsOutputToTheCallbackWhichMayAnswer) {
   ChildOptions options;
   options.keep_input_open = true;
-  const auto answer = [asked = false](std::string_view out, RunningChild& child) mutable {
+  const auto answer = [asked = false](const std::string& out, RunningChild& child) mutable {
     if (!asked && out.ends_with("name? ")) child.send("Ada\n"), asked = true;
   };
 
@@ -155,7 +156,7 @@ TEST(RunChild, ShowsOutputToTheCallbackWhichMayAnswer) {
 
 TEST(RunChild, ShowsTheLastOutputToTheCallbackToo) {
   std::string seen;
-  const auto look = [&](std::string_view out, RunningChild&) { seen = out; };
+  const auto look = [&](const std::string& out, RunningChild&) { seen = out; };
 
   const auto result = run_child("/bin/sh", {"-c", "echo first; echo last"}, {}, look);
 
@@ -164,7 +165,7 @@ TEST(RunChild, ShowsTheLastOutputToTheCallbackToo) {
 }
 
 TEST(RunChild, LetsTheCallbackSendASignal) {
-  const auto interrupt = [](std::string_view out, RunningChild& child) {
+  const auto interrupt = [](const std::string& out, RunningChild& child) {
     if (out == "ready\n") child.signal(SIGINT);
   };
 
@@ -201,11 +202,90 @@ TEST(RunChild, LetsAChildBeEndedByAPipeThatNobodyReads) {
   EXPECT_EQ(result.out, "y\n");
 }
 
+TEST(RunChild, TellsTheChildWhatItIsToldItselfAndWaitsForItsCleanUp) {
+  std::string seen;
+  const auto terminate_this = [&](const std::string& out, RunningChild&) {
+    seen = out;
+    if (out == "ready\n") ::kill(::getpid(), SIGTERM);
+  };
+
+  EXPECT_THROW(run_child("/bin/sh",
+                         {"-c", "trap 'echo cleaned; exit' TERM; echo ready; while :; do :; done"},
+                         {}, terminate_this),
+               Interrupted);
+
+  EXPECT_EQ(seen, "ready\ncleaned\n");
+}
+
+TEST(RunChild, EndsAChildEarlierWhenTheCallbackSaysSo) {
+  const auto end_at_once = [](const std::string&, RunningChild& child) { child.end_after(0ms); };
+
+  const auto result =
+      run_child("/bin/sh", {"-c", "echo ready; exec sleep 600"}, {.time_limit = 1h}, end_at_once);
+
+  EXPECT_TRUE(result.timed_out);
+}
+
 TEST(ThisProgram, IsTheBinaryOfThisTest) {
   const auto binary = this_program();
 
   EXPECT_TRUE(binary.is_absolute());
   EXPECT_EQ(binary.filename(), "scenario_tests");
+}
+
+TEST(ThinStacks, NameTheProgramsFunctionsAndTheMutexOfEachThread) {
+  const auto thin = thin_stacks(
+      "[New LWP 12]\n"
+      "Thread 2 (Thread 0x7f01 (LWP 12) \"mutex_problem\"):\n"
+      "#0  futex_wait (private=0) at ../sysdeps/nptl/futex-internal.h:146\n"
+      "#1  ___pthread_mutex_lock (mutex=0x5581) at ./nptl/pthread_mutex_lock.c:93\n"
+      "#2  0x0000 in mutex_problem::Client::flush(mutex_problem::Client::flush(std::vector<int>&)"
+      "::_ZFlushFrame*) [clone .actor] (frame_ptr=...)\n"
+      "#3  0x0000 in boost::asio::detail::run<mutex_problem::Client> (this=...)\n"
+      "Thread 1 (Thread 0x7f02 (LWP 11) \"mutex_problem\"):\n"
+      "#0  main (argc=1, argv=0x7ffd) at main.cpp:5\n"
+      "[Inferior 1 (process 11) detached]\n");
+
+  EXPECT_THAT(thin, ElementsAre("Thread 2:", "  pthread_mutex_lock",
+                                "  mutex_problem::Client::flush", "Thread 1:"));
+}
+
+TEST(ThinStacks, DoNotStumbleOverHalfALine) {
+  EXPECT_TRUE(thin_stacks("").empty());
+  EXPECT_THAT(thin_stacks("Thread 3\n#0\n#1  \n#2  0x00 in \n#3  f(((<<<\n"),
+              ElementsAre("Thread 3:"));
+}
+
+TEST(SanitizerFinding, NamesTheKindOfAnAddressSanitizerError) {
+  EXPECT_EQ(sanitizer_finding("==1==ERROR: AddressSanitizer: heap-use-after-free on address 0x6\n"),
+            "AddressSanitizer: heap-use-after-free");
+}
+
+TEST(SanitizerFinding, NamesTheKindOfAThreadSanitizerWarning) {
+  EXPECT_EQ(sanitizer_finding(
+                "words\nWARNING: ThreadSanitizer: unlock of an unlocked mutex (or by a wrong "
+                "thread) (pid=7)\n"),
+            "ThreadSanitizer: unlock of an unlocked mutex");
+}
+
+TEST(SanitizerFinding, NamesALeak) {
+  EXPECT_EQ(sanitizer_finding("==1==ERROR: LeakSanitizer: detected memory leaks\n"),
+            "LeakSanitizer: detected memory leaks");
+}
+
+TEST(SanitizerFinding, NamesUndefinedBehaviour) {
+  EXPECT_EQ(sanitizer_finding("a.cpp:3:5: runtime error: signed integer overflow\n"),
+            "UndefinedBehaviorSanitizer: signed integer overflow");
+}
+
+TEST(SanitizerFinding, TakesTheFirstOfSeveral) {
+  EXPECT_EQ(sanitizer_finding("WARNING: ThreadSanitizer: data race (pid=7)\n"
+                              "==1==ERROR: AddressSanitizer: stack-overflow on address 0x6\n"),
+            "ThreadSanitizer: data race");
+}
+
+TEST(SanitizerFinding, IsAbsentFromOtherWords) {
+  EXPECT_EQ(sanitizer_finding("[warn] built with AddressSanitizer: yes\nall well\n"), std::nullopt);
 }
 
 }  // namespace

@@ -105,26 +105,26 @@ TEST(ParseEvent, SaysWhatIsMissingOrOfTheWrongType) {
   EXPECT_EQ(reason_of(R"({"room":"r","sender":"s","ts":1,"body":["b"]})"), "no string 'body'");
   EXPECT_EQ(reason_of(R"({"room":"r","sender":"s","body":"b"})"), "no 'ts'");
   EXPECT_EQ(reason_of(R"({"room":"r","sender":"s","ts":"1","body":"b"})"),
-            "'ts' is not an integer");
+            "'ts' is no integer of 64 bits");
 }
 
 TEST(ParseEvent, RefusesNumbersThatAreNoIntegerOf64Bits) {
   for (const std::string ts : {"1.0", "1e3", "-9223372036854775809", "18446744073709551616"}) {
     EXPECT_EQ(reason_of(R"({"room":"r","sender":"s","body":"b","ts":)" + ts + "}"),
-              "'ts' is not an integer")
+              "'ts' is no integer of 64 bits")
         << ts;
   }
   EXPECT_EQ(reason_of(R"({"room":"r","sender":"s","body":"b","ts":9223372036854775808})"),
-            "'ts' is too large");
+            "'ts' is no integer of 64 bits");
 }
 
 TEST(ParseEvent, SaysAtWhichByteTheJsonEnds) {
-  EXPECT_THAT(reason_of(R"({"room" "r"})"), StartsWith("not valid JSON: "));
+  EXPECT_THAT(reason_of(R"({"room" "r"})"), StartsWith("not valid JSON in UTF-8: "));
   EXPECT_THAT(reason_of(R"({"room" "r"})"), HasSubstr("at byte 9"));
   EXPECT_THAT(reason_of(good_line + "x"),
               HasSubstr("at byte " + std::to_string(good_line.size() + 1)));
-  EXPECT_THAT(reason_of(R"({"room":)"), StartsWith("not valid JSON: incomplete"));
-  EXPECT_THAT(reason_of("   "), StartsWith("not valid JSON: incomplete"));
+  EXPECT_THAT(reason_of(R"({"room":)"), StartsWith("not valid JSON in UTF-8: incomplete"));
+  EXPECT_THAT(reason_of("   "), StartsWith("not valid JSON in UTF-8: incomplete"));
 }
 
 TEST(ParseEvent, RefusesInvalidUtf8Anywhere) {
@@ -137,22 +137,29 @@ TEST(ParseEvent, RefusesInvalidUtf8Anywhere) {
                                             "\xFF"};
   for (const auto& bytes : invalid) {
     EXPECT_EQ(reason_of(R"({"room":"r","sender":"s","ts":1,"body":")" + bytes + R"("})"),
-              "invalid UTF-8 at byte 41");
-    EXPECT_EQ(reason_of(R"({"ignored":")" + bytes + R"("})"), "invalid UTF-8 at byte 13");
-    EXPECT_EQ(reason_of(bytes), "invalid UTF-8 at byte 1");
+              "not valid JSON in UTF-8: syntax error at byte 41");
+    EXPECT_EQ(reason_of(R"({"ignored":")" + bytes + R"("})"),
+              "not valid JSON in UTF-8: syntax error at byte 13");
+    EXPECT_EQ(reason_of(bytes), "not valid JSON in UTF-8: syntax error at byte 1");
   }
+}
+
+TEST(ParseEvent, SaysWhatAStrangerWouldNotGuess) {
+  EXPECT_EQ(reason_of("\xEF\xBB\xBF" + good_line), "begins with a byte-order mark");
+  EXPECT_THAT(reason_of(R"({"ignored":0e99999999999})"),
+              StartsWith("a number whose exponent is too large at byte "));
 }
 
 TEST(ParseEvent, RefusesAnEscapedHalfOfASurrogatePair) {
   EXPECT_THAT(reason_of(R"({"room":"r","sender":"s","ts":1,"body":"\ud834"})"),
-              StartsWith("not valid JSON: "));
+              StartsWith("not valid JSON in UTF-8: "));
 }
 
 TEST(ParseEvent, RefusesDeepNestingWithoutCrashing) {
   const std::string deep(60'000, '[');
 
-  EXPECT_THAT(reason_of(deep), StartsWith("nested too deeply at byte "));
-  EXPECT_THAT(reason_of(R"({"x":)" + deep), StartsWith("nested too deeply at byte "));
+  EXPECT_THAT(reason_of(deep), StartsWith("nested deeper than 32 levels at byte "));
+  EXPECT_THAT(reason_of(R"({"x":)" + deep), StartsWith("nested deeper than 32 levels at byte "));
 }
 
 TEST(ParseEvent, SurvivesRandomBytes) {

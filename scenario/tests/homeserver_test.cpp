@@ -136,13 +136,13 @@ TEST_F(HomeserverTest, ReplaysTheFileAndClosesWhenAsked) {
   EXPECT_EQ(received, content);
 }
 
-TEST_F(HomeserverTest, ReplaysALastLineWithoutNewlineAsItIs) {
+TEST_F(HomeserverTest, EndsALastLineThatTheFileDoesNotEnd) {
   Homeserver server({write_events("a\nb"), Homeserver::AfterReplay::close});
   Client client(server, "ana");
 
   const auto received = client.read_to_end();
 
-  EXPECT_EQ(received, "a\nb");
+  EXPECT_EQ(received, "a\nb\n");
 }
 
 TEST_F(HomeserverTest, ClosesAtOnceAfterAnEmptyFile) {

@@ -39,11 +39,6 @@ inline boost::json::value fact(const boost::json::object& report, const std::str
   return value ? *value : boost::json::value();
 }
 
-inline double number(const boost::json::object& report, const std::string& name) {
-  const auto value = fact(report, name);
-  return value.is_number() ? value.to_number<double>() : -1;
-}
-
 }  // namespace scenario
 
 #if defined(WITH_ADDRESS_SANITIZER)

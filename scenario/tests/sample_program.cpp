@@ -10,66 +10,146 @@
 
 namespace {
 
+using scenario::at_most;
+using scenario::Ending;
+using scenario::Experiment;
+using scenario::is;
 using scenario::Observation;
 using scenario::Outcome;
 using scenario::Settings;
+using scenario::tell;
 
-Observation finish(const Settings& settings) {
-  return {Outcome::finished,
-          {{"owners_left", 0}, {"logout_ms", 1.25}, {"workers", settings.workers}}};
-}
-
-void wait_for_ever() {
+[[noreturn]] void wait_for_ever() {
   std::latch never{1};
   never.wait();
+  std::abort();
 }
 
-Observation hang(const Settings&) {
-  scenario::publish_facts({{"progress", "started"}, {"logout_returned", false}});
-  scenario::publish_facts({{"progress", "waiting"}});
-  wait_for_ever();
-  return {};
-}
-
-Observation crash(const Settings&) {
-  scenario::publish_facts({{"progress", "about to crash"}});
-  std::raise(SIGKILL);
-  return {};
-}
-
-Observation fail(const Settings&) {
-  throw std::runtime_error("no such luck");
-}
-
-Observation leak_unexpectedly(const Settings&) {
-  std::cerr << "words of the child\n";
-  return {Outcome::leaked, {{"owners_left", 3}}};
-}
-
-Observation exit_early(const Settings&) {
-  std::exit(3);
-}
-
-// What AddressSanitizer's end of a process looks like from outside, in every build.
-Observation end_as_a_sanitizer_does(const Settings&) {
-  std::cerr << "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x60200000eff0\n";
-  std::exit(1);
-}
-
-Observation finish_with_a_sanitizer_report(const Settings&) {
-  std::cerr << "WARNING: ThreadSanitizer: data race (pid=7)\n";
-  return {Outcome::finished, {}};
-}
-
-Observation print_on_stdout(const Settings&) {
-  std::cout << "half a line" << std::flush;
-  return {Outcome::finished, {}};
-}
-
-Observation list_stragglers(const Settings&) {
-  return {Outcome::leaked,
-          {{"stragglers", {"a task with a rather long name", "another task, with a name as long"}},
-           {"relogin", "a sentence that is so long that it has to be continued on another line"}}};
+std::vector<Experiment> experiments(const Settings& settings) {
+  return {
+      {.name = "finishing",
+       .expected = Outcome::finished,
+       .summary = "ends as it should",
+       .facts = {is("owners_left", 0), at_most("logout_ms", 10), is("workers", settings.workers)},
+       .run =
+           [](const Settings& set) {
+             return Observation{
+                 Outcome::finished,
+                 {{"owners_left", 0}, {"logout_ms", 1.25}, {"workers", set.workers}}};
+           }},
+      {.name = "hanging",
+       .expected = Outcome::stuck,
+       .summary = "says that it hangs, and does",
+       .facts = {is("progress", "waiting"), is("logout_returned", false)},
+       .ending = Ending::by_watchdog,
+       .run = [](const Settings&) -> Observation {
+         tell(boost::json::object{{"progress", "started"}, {"logout_returned", false}});
+         tell(Observation{Outcome::stuck, {{"progress", "waiting"}}});
+         wait_for_ever();
+       }},
+      {.name = "hanging-unsaid",
+       .expected = Outcome::stuck,
+       .summary = "hangs before the point that it is about",
+       .ending = Ending::by_watchdog,
+       .run = [](const Settings&) -> Observation { wait_for_ever(); }},
+      {.name = "killed",
+       .expected = Outcome::undefined,
+       .summary = "is killed as it starts",
+       .run = [](const Settings&) -> Observation {
+         std::raise(SIGKILL);
+         return {};
+       }},
+      {.name = "killed-later",
+       .expected = Outcome::undefined,
+       .summary = "is killed after it has told its outcome",
+       .run = [](const Settings&) -> Observation {
+         tell(Observation{Outcome::undefined, {}});
+         std::raise(SIGKILL);
+         return {};
+       }},
+      {.name = "exiting",
+       .expected = Outcome::undefined,
+       .summary = "ends without an outcome",
+       .run = [](const Settings&) -> Observation { std::exit(3); }},
+      {.name = "aborting",
+       .expected = Outcome::lost,
+       .summary = "tells what it saw, and aborts",
+       .facts = {is("samples_lost", 4)},
+       .ending = Ending::by_abort,
+       .run = [](const Settings&) -> Observation {
+         tell(Observation{Outcome::lost, {{"samples_lost", 4}}});
+         std::abort();
+       }},
+      // What AddressSanitizer's end of a process looks like from outside, in every build.
+      {.name = "sanitized",
+       .expected = Outcome::undefined,
+       .summary = "is ended by the sanitizer that it names",
+       .facts = {is("measured_before", true), is("measured_afterwards", true)},
+       .sanitizer_report = "AddressSanitizer: heap-use-after-free",
+       .run = [](const Settings&) -> Observation {
+         tell(boost::json::object{{"measured_before", true}});
+         std::cerr << "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x6020\n";
+         std::exit(1);
+       }},
+      {.name = "racing",
+       .expected = Outcome::finished,
+       .summary = "finishes, and has a race",
+       .run = [](const Settings&) -> Observation {
+         std::cerr << "WARNING: ThreadSanitizer: data race (pid=7)\n";
+         return {};
+       }},
+      {.name = "warning",
+       .expected = Outcome::finished,
+       .summary = "finishes, and logs a warning",
+       .run = [](const Settings&) -> Observation {
+         std::cerr << "[2026-01-01 00:00:00.000] [warning] all is not well\n";
+         return {};
+       }},
+      {.name = "chatty",
+       .expected = Outcome::finished,
+       .summary = "prints where the outcome goes",
+       .run = [](const Settings&) -> Observation {
+         std::cout << "half a line" << std::flush;
+         return {};
+       }},
+      {.name = "stragglers",
+       .expected = Outcome::leaked,
+       .summary = "has much to say",
+       .facts = {is("stragglers",
+                    {"a task with a rather long name", "another task, with a name as long"}),
+                 is("relogin",
+                    "a sentence that is so long that it has to be continued on another "
+                    "line")},
+       .run =
+           [](const Settings&) {
+             return Observation{
+                 Outcome::leaked,
+                 {{"stragglers",
+                   {"a task with a rather long name", "another task, with a name as long"}},
+                  {"relogin",
+                   "a sentence that is so long that it has to be continued on another "
+                   "line"}}};
+           }},
+      {.name = "throwing",
+       .expected = Outcome::finished,
+       .summary = "fails",
+       .run = [](const Settings&) -> Observation { throw std::runtime_error("no such luck"); }},
+      {.name = "failing-task",
+       .expected = Outcome::finished,
+       .summary = "has a task that fails, and waits for ever",
+       .run = [](const Settings&) -> Observation {
+         scenario::end_on_failure(std::make_exception_ptr(std::runtime_error("disk full")));
+         wait_for_ever();
+       }},
+      {.name = "differing",
+       .expected = Outcome::finished,
+       .summary = "leaks, but documents that it finishes",
+       .facts = {is("owners_left", 0), is("logout_returned", true)},
+       .run = [](const Settings&) -> Observation {
+         std::cerr << "words of the child\n";
+         return {Outcome::leaked, {{"owners_left", 3}}};
+       }},
+  };
 }
 
 int greet(const Settings& settings) {
@@ -77,28 +157,14 @@ int greet(const Settings& settings) {
   return 0;
 }
 
-scenario::Program sample_program() {
-  return {
-      .name = "sample_program",
-      .title = "each way in which an experiment can end",
-      .experiments =
-          {{"finishing", Outcome::finished, "ends as it should", finish},
-           {"hanging", Outcome::stuck, "never returns", hang, true},
-           {"crashing", Outcome::undefined, "is ended by a signal", crash},
-           {"sanitized", Outcome::undefined, "is ended by a sanitizer", end_as_a_sanitizer_does},
-           {"chatty", Outcome::finished, "prints where the outcome goes", print_on_stdout},
-           {"stragglers", Outcome::leaked, "has much to say", list_stragglers},
-           {"throwing", Outcome::finished, "ends by an exception", fail},
-           {"differing", Outcome::finished, "leaks, but says it finishes", leak_unexpectedly},
-           {"exiting", Outcome::finished, "ends without an outcome", exit_early},
-           {"racing", Outcome::finished, "has a race", finish_with_a_sanitizer_report}},
-      .flags = {"chatty"},
-      .interactive = greet,
-  };
-}
-
 }  // namespace
 
 int main(int argc, char* argv[]) {
-  return scenario::run_program(sample_program(), argc, argv);
+  return scenario::run_program({.name = "sample_program",
+                                .title = "each way in which an experiment can end",
+                                .experiments = experiments,
+                                .flags = {"chatty"},
+                                .interactive = greet,
+                                .safety_net = std::chrono::seconds(3)},
+                               argc, argv);
 }

@@ -1,7 +1,5 @@
 #include "scenario/session_facts.hpp"
 
-#include "scenario/outcome.hpp"
-
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
@@ -65,7 +63,7 @@ TEST(SessionFacts, AreDescribedInTheOrderInWhichTheyArePrinted) {
 }
 
 TEST(SessionFacts, HaveMeaningsThatFitTheLabelsOfTheTable) {
-  for (const auto& [key, meaning] : fact_descriptions()) {
+  for (const auto& [key, meaning, highest_good] : fact_descriptions()) {
     EXPECT_FALSE(meaning.empty()) << key;
     EXPECT_LE(meaning.size(), 22U) << key;
   }
@@ -103,23 +101,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Judged{"stragglers", "[]", "[\"tsp-worker\"]"}),
     [](const auto& param) { return std::string(param.param.key); });
 
-TEST(SessionFacts, NeverJudgeHowLongLogoutTook) {
+TEST(SessionFacts, NeverJudgeHowLongLogoutTookUnlessItHadToBeFreed) {
   EXPECT_FALSE(is_bad("logout_ms", 1e9));
+  EXPECT_TRUE(is_bad("logout_ms", "> 1000 (freed from outside)"));
 }
 
 TEST(SessionFacts, DoNotJudgeWhatTheyDoNotKnow) {
   EXPECT_FALSE(is_bad("colour", 7));
-}
-
-TEST(Outcome, IsReadBackFromItsWord) {
-  for (const auto outcome : {Outcome::finished, Outcome::leaked, Outcome::stuck, Outcome::lost,
-                             Outcome::undefined, Outcome::starved})
-    EXPECT_EQ(parse_outcome(to_string(outcome)), outcome) << to_string(outcome);
-}
-
-TEST(Outcome, IsNotReadFromAnyOtherWord) {
-  EXPECT_EQ(parse_outcome("Finished"), std::nullopt);
-  EXPECT_EQ(parse_outcome(""), std::nullopt);
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "scenario/surroundings.hpp"
 
-#include "scenario/machine_sample.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -73,7 +71,13 @@ TEST(TemporaryFolder, SaysWhichFolderIsOfNoUse) {
   const TemporaryDirectoryVariable nowhere("/no/such/folder");
 
   EXPECT_THAT([] { TemporaryFolder folder; },
-              ::testing::ThrowsMessage<std::system_error>(::testing::HasSubstr("TMPDIR")));
+              ::testing::ThrowsMessage<std::system_error>(::testing::HasSubstr("set TMPDIR")));
+}
+
+TEST(TemporaryFolder, IsInTmpWhereTmpdirIsEmpty) {
+  const TemporaryDirectoryVariable empty("");
+
+  EXPECT_EQ(TemporaryFolder().path().parent_path(), "/tmp");
 }
 
 TEST(TemporaryFolder, NamesTheFolderThatCannotBeMade) {
