@@ -268,14 +268,14 @@ void Child::kill_with_its_own_children() {
 }
 
 /// The name of a frame's function, without its parameters, if it is of this repository's programs
-/// or a mutex; "#7  0x0000 in mutex_problem::Client::flush(...) (...)" has one.
+/// or a mutex; "#7  0x0000 in app::Client::flush(...) (...)" has one.
 std::string name_of_interest(std::string_view frame) {
   const auto in = frame.find(" in ");
   auto name = frame.substr(in == frame.npos ? std::min(frame.find(' '), frame.size()) : in + 4);
   name.remove_prefix(std::min(name.find_first_not_of(" _"), name.size()));
   name = name.substr(0, name.find_first_of("( "));
-  const bool ours =
-      name.find("_problem::") < name.find("::") || name.find("_example::") < name.find("::");
+  const bool ours = name.starts_with("app::") || name.find("_problem::") < name.find("::") ||
+                    name.find("_example::") < name.find("::");
   return ours || name == "pthread_mutex_lock" ? std::string(name) : std::string{};
 }
 

@@ -63,7 +63,7 @@ struct Surroundings {
   /// that were pushed besides; the receiver waits for the next; the last batch is half full.
   bool at_rest(const Activity& activity, int pushed_events = 0) const;
 
-  const Settings settings;
+  Settings settings;  ///< an experiment that needs a number of workers sets it before the login
   TemporaryFolder folder;  ///< of the store: removed after the store is closed
   UiLoop ui;
   Homeserver homeserver;

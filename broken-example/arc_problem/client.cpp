@@ -1,19 +1,17 @@
 // arc_problem · shared ownership alone cannot force a shutdown
-// Run       ./build/release/bin/arc_problem
-// Expected  logout: leaked · next login: leaked · forced stop: lost · last owner: undefined
-// Why       docs/02-arc-problem.md          Fixed by  correct-example/client/client.cpp
+// The client is the same in all three programs, but for the way it shares its runtime. What differs
+// and why: docs/10-the-diff.md
 
 #include "client.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
 
-namespace arc_problem {
+namespace app {
 
 using scenario::batch_size;
 using scenario::Event;
@@ -22,24 +20,12 @@ using scenario::Sample;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
-Session::Session(const std::string& signed_in_user, std::shared_ptr<Runtime> shared,
-                 const scenario::MessageStore& store)
-    : user(signed_in_user),
-      runtime(std::move(shared)),
-      pool(store, runtime->get_executor(), scenario::pool_size) {}
-
-Client::Client(scenario::Surroundings& surroundings) : surroundings_(surroundings) {}
-
 // [login]
 void Client::login(const std::string& user) {
-  start_session(user,
-                std::make_shared<Runtime>(surroundings_.settings.workers, surroundings_.threads));
-}
-
-void Client::start_session(const std::string& user, const std::shared_ptr<Runtime>& runtime) {
-  session_ = std::make_shared<Session>(user, runtime, surroundings_.store);
-  asio::co_spawn(runtime->get_executor(), collect_samples(session_), scenario::end_on_failure);
-  asio::co_spawn(runtime->get_executor(), receive_events(session_), scenario::end_on_failure);
+  session_ = std::make_shared<Session>(user, start_runtime(), surroundings_.store);
+  const auto executor = session_->runtime->get_executor();
+  asio::co_spawn(executor, collect_samples(session_), scenario::end_on_failure);
+  asio::co_spawn(executor, receive_events(session_), scenario::end_on_failure);
 }
 // [/login]
 
@@ -112,4 +98,4 @@ asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vecto
   batch.clear();
 }
 
-}  // namespace arc_problem
+}  // namespace app

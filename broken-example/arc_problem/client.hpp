@@ -5,16 +5,23 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "runtime.hpp"
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-namespace arc_problem {
+namespace app {
+
+namespace asio = boost::asio;
+using arc_problem::Runtime;
 
 /// What belongs to one signed-in user. Every task of the session holds it.
 struct Session {
   Session(const std::string& signed_in_user, std::shared_ptr<Runtime> shared,
-          const scenario::MessageStore& store);
+          const scenario::MessageStore& store)
+      : user(signed_in_user),
+        runtime(std::move(shared)),
+        pool(store, runtime->get_executor(), scenario::pool_size) {}
 
   const std::string user;
   const std::shared_ptr<Runtime> runtime;
@@ -26,13 +33,15 @@ struct Session {
 /// The client application: its components share one runtime, from login to logout.
 class Client {
  public:
-  explicit Client(scenario::Surroundings& surroundings);
+  explicit Client(scenario::Surroundings& surroundings) : surroundings_(surroundings) {}
 
   void login(const std::string& user);
   asio::awaitable<void> logout();
 
-  /// The second half of login(): the user's tasks, on a runtime that is there already.
-  void start_session(const std::string& user, const std::shared_ptr<Runtime>& runtime);
+  /// Called by each login. A new runtime each time; only a wrong fix puts something else here.
+  std::function<std::shared_ptr<Runtime>()> start_runtime = [this] {
+    return std::make_shared<Runtime>(surroundings_.settings.workers, surroundings_.threads);
+  };
 
   /// Null while nobody is signed in.
   const std::shared_ptr<Session>& session() const noexcept { return session_; }
@@ -49,4 +58,4 @@ class Client {
   std::shared_ptr<Session> session_;
 };
 
-}  // namespace arc_problem
+}  // namespace app

@@ -18,6 +18,7 @@ std::vector<scenario::Experiment> wrong_fixes(const scenario::Settings& settings
 
 // --- what the experiments share -----------------------------------------------------------------
 
+using app::Client;
 using scenario::at_least;
 using scenario::at_most;
 using scenario::Documented;

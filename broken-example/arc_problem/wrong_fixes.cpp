@@ -144,8 +144,11 @@ Experiment fix_stop() {
                    co_await probe.measure(stop_and_log_out(client));
                    const auto rows_before_next_login = probe.rows_after_logout();
 
-                   runtime->restart();
-                   client.start_session("bob", runtime);
+                   client.start_runtime = [runtime] {
+                     runtime->restart();
+                     return runtime;
+                   };
+                   client.login("bob");
                    co_await until_at_work(surroundings, client);
                    co_await surroundings.ui.until([&] { return probe.rows_after_logout() > 0; });
 

@@ -1,13 +1,11 @@
 // mutex_problem · a lock guard lives across co_await
-// Run       ./build/release/bin/mutex_problem
-// Expected  wrong-thread unlock: undefined · deadlock: stuck · logout: stuck · lock each time: lost
-// Why       docs/03-mutex-problem.md        Fixed by  correct-example/client/client.cpp
+// The client is the same in all three programs, but for the way it shares its runtime. What differs
+// and why: docs/10-the-diff.md
 
 #include "client.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -15,7 +13,7 @@
 #include <boost/thread/lock_guard.hpp>
 #include <boost/thread/lock_types.hpp>
 
-namespace mutex_problem {
+namespace app {
 
 using scenario::batch_size;
 using scenario::Event;
@@ -24,16 +22,10 @@ using scenario::Sample;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
-Session::Session(const std::string& signed_in_user, Runtime& runtime,
-                 const scenario::MessageStore& store)
-    : user(signed_in_user), pool(store, runtime.get_executor(), scenario::pool_size) {}
-
-Client::Client(scenario::Surroundings& surroundings) : surroundings_(surroundings) {}
-
 // [login]
-void Client::login(const std::string& user, int threads) {
+void Client::login(const std::string& user) {
   const boost::lock_guard<ObservedMutex> guard(shared_.mutex);
-  auto& runtime = shared_.runtime.emplace(threads, surroundings_.threads);
+  auto& runtime = shared_.runtime.emplace(surroundings_.settings.workers, surroundings_.threads);
   session_ = std::make_shared<Session>(user, runtime, surroundings_.store);
   asio::co_spawn(runtime.get_executor(), collect_samples(session_), scenario::end_on_failure);
   asio::co_spawn(runtime.get_executor(), receive_events(session_), scenario::end_on_failure);
@@ -108,6 +100,7 @@ asio::awaitable<void> Client::collect_samples(std::shared_ptr<Session> session) 
 // [/worker]
 
 asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {
+  if (batch.empty()) co_return;
   {
     const boost::lock_guard<ObservedMutex> guard(shared_.mutex);
     if (!shared_.runtime) co_return;
@@ -118,4 +111,4 @@ asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vecto
   batch.clear();
 }
 
-}  // namespace mutex_problem
+}  // namespace app

@@ -3,34 +3,23 @@
 #include "scenario/surroundings.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/thread/lock_guard.hpp>
 
-#include "observed_mutex.hpp"
 #include "runtime.hpp"
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-namespace mutex_problem {
+namespace app {
 
-/// One owner behind a lock: whoever uses the runtime locks, whoever ends it takes it out.
-struct GuardedRuntime {
-  /// Waits for whoever holds the lock; the caller ends the runtime by letting go of it.
-  std::optional<Runtime> take() {
-    const boost::lock_guard<ObservedMutex> guard(mutex);
-    std::optional<Runtime> taken = std::move(runtime);
-    runtime.reset();
-    return taken;
-  }
-
-  ObservedMutex mutex;
-  std::optional<Runtime> runtime;  // guarded by mutex
-};
+namespace asio = boost::asio;
+using mutex_problem::GuardedRuntime;
+using mutex_problem::ObservedMutex;
+using mutex_problem::Runtime;
 
 /// What belongs to one signed-in user. Every task of the session holds it.
 struct Session {
-  Session(const std::string& signed_in_user, Runtime& runtime, const scenario::MessageStore& store);
+  Session(const std::string& signed_in_user, Runtime& runtime, const scenario::MessageStore& store)
+      : user(signed_in_user), pool(store, runtime.get_executor(), scenario::pool_size) {}
 
   const std::string user;
   scenario::ConnectionPool pool;
@@ -41,9 +30,9 @@ struct Session {
 /// The client application: its components share one runtime, from login to logout.
 class Client {
  public:
-  explicit Client(scenario::Surroundings& surroundings);
+  explicit Client(scenario::Surroundings& surroundings) : surroundings_(surroundings) {}
 
-  void login(const std::string& user, int threads);
+  void login(const std::string& user);
   asio::awaitable<void> logout();
 
   /// Null while nobody is signed in.
@@ -63,4 +52,4 @@ class Client {
   std::shared_ptr<Session> session_;
 };
 
-}  // namespace mutex_problem
+}  // namespace app

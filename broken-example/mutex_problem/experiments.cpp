@@ -75,7 +75,8 @@ Experiment wrong_thread() {
                   .sanitizer_report = "ThreadSanitizer: unlock of an unlocked mutex"},
                  [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
                    surroundings.samples_per_session = 0;
-                   client.login("alice", std::max(2, surroundings.settings.workers));
+                   surroundings.settings.workers = std::max(2, surroundings.settings.workers);
+                   client.login("alice");
                    const auto activity = client.session()->activity;
                    auto& mutex = client.shared().mutex;
                    co_await until_the_guard_is_held(surroundings, *activity, 1);
@@ -119,7 +120,8 @@ Experiment deadlock() {
        .ending = scenario::Ending::by_watchdog},
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
         surroundings.samples_per_session = Surroundings::endless;
-        client.login("alice", 1);
+        surroundings.settings.workers = 1;
+        client.login("alice");
         const auto activity = client.session()->activity;
         auto& mutex = client.shared().mutex;
         // The runtime's one thread is inside lock(), and a suspended frame holds what it waits for.
@@ -199,9 +201,9 @@ Experiment logout_blocked(const Settings& settings) {
                  is("relogin", "clean"), is("runtimes_at_once", 1),
                  is("stragglers", {"event receiver (holds the guard)"})}},
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
-        const int threads = std::max(2, surroundings.settings.workers);
+        surroundings.settings.workers = std::max(2, surroundings.settings.workers);
         surroundings.samples_per_session = scenario::batch_size / 2;  // in hand at the logout
-        client.login("alice", threads);
+        client.login("alice");
         const auto activity = client.session()->activity;
         auto& mutex = client.shared().mutex;
         LogoutProbe probe(surroundings, "alice", activity,
@@ -213,7 +215,7 @@ Experiment logout_blocked(const Settings& settings) {
         Supervisor supervisor(surroundings, mutex, *activity);
         co_await probe.measure(client.logout());
         const auto missing = supervisor.logout_returned();
-        client.login("bob", threads);
+        client.login("bob");
         const auto second = client.session()->activity;
         co_await until_the_guard_is_held(surroundings, *second, 2);
 

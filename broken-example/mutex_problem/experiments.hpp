@@ -19,6 +19,7 @@ scenario::Experiment checker();
 
 // --- what the experiments share -----------------------------------------------------------------
 
+using app::Client;
 using scenario::at_least;
 using scenario::at_most;
 using scenario::Experiment;

@@ -4,9 +4,12 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/thread/lock_guard.hpp>
 #include <boost/thread/thread.hpp>
 
+#include "observed_mutex.hpp"
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace mutex_problem {
@@ -42,6 +45,20 @@ class Runtime {
   std::unique_ptr<asio::io_context> context_;
   asio::executor_work_guard<asio::io_context::executor_type> keep_running_;
   std::vector<boost::thread> threads_;
+};
+
+/// One owner behind a lock: whoever uses the runtime locks, whoever ends it takes it out.
+struct GuardedRuntime {
+  /// Waits for whoever holds the lock; the caller ends the runtime by letting go of it.
+  std::optional<Runtime> take() {
+    const boost::lock_guard<ObservedMutex> guard(mutex);
+    std::optional<Runtime> taken = std::move(runtime);
+    runtime.reset();
+    return taken;
+  }
+
+  ObservedMutex mutex;
+  std::optional<Runtime> runtime;  // guarded by mutex
 };
 
 }  // namespace mutex_problem

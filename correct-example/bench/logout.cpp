@@ -1,6 +1,6 @@
 #include "correct-example/bench/logout.hpp"
 
-#include "broken-example/mutex_problem/client.hpp"
+#include "broken-example/mutex_problem/runtime.hpp"
 #include "correct-example/bench/observer.hpp"
 #include "runtime_sharing/runtime.hpp"
 #include "scenario/ui_loop.hpp"

@@ -6,7 +6,7 @@
 //           it, and the tasks with it, where they stand
 
 #include "broken-example/arc_problem/runtime.hpp"
-#include "broken-example/mutex_problem/client.hpp"
+#include "broken-example/mutex_problem/runtime.hpp"
 #include "correct-example/bench/program.hpp"
 
 #include <boost/asio/as_tuple.hpp>

@@ -3,7 +3,7 @@
 // Each      one use: get hold of the runtime, ask it one cheap thing, let go
 // Why       docs/benchmarks.md
 
-#include "broken-example/mutex_problem/client.hpp"
+#include "broken-example/mutex_problem/runtime.hpp"
 #include "runtime_sharing/runtime_slot.hpp"
 
 #include <boost/asio/thread_pool.hpp>

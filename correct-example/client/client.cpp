@@ -1,7 +1,6 @@
 // correct_example · shared ownership, a cancellation token, tracked tasks
-// Run       ./build/release/bin/correct_example
-// Expected  finished, every experiment      Forbidden  leaked, stuck, lost, undefined, starved
-// Why       docs/05-the-fix.md              Broken in  broken-example/*/client.cpp
+// The client is the same in all three programs, but for the way it shares its runtime. What differs
+// and why: docs/10-the-diff.md
 
 #include "client.hpp"
 
@@ -9,16 +8,13 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
-#include <spdlog/spdlog.h>
 
-namespace correct_example {
+namespace app {
 
 using runtime_sharing::cancel_on;
-using runtime_sharing::FailurePolicy;
-using runtime_sharing::Runtime;
-using runtime_sharing::ShutdownReport;
 using scenario::batch_size;
 using scenario::Event;
 using scenario::Lease;
@@ -26,25 +22,10 @@ using scenario::Sample;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
-Session::Session(const std::string& signed_in_user, std::shared_ptr<Runtime> shared,
-                 const scenario::MessageStore& store)
-    : user(signed_in_user),
-      runtime(std::move(shared)),
-      components("components", runtime->scope(), {.on_failure = FailurePolicy::cancel_scope}),
-      pool(store, runtime->get_executor(), scenario::pool_size) {}
-
-Client::Client(scenario::Surroundings& surroundings)
-    : surroundings_(surroundings),
-      slot_({.name = "client",
-             .threads = surroundings.settings.workers,
-             .on_thread_start = [&census = surroundings.threads] { census.enter(); },
-             .on_thread_stop = [&census = surroundings.threads] { census.leave(); },
-             .on_warning = [](std::string_view text) { spdlog::warn("{}", text); }}) {}
-
 // [login]
 void Client::login(const std::string& user) {
   session_ = std::make_shared<Session>(user, slot_.start(), surroundings_.store);
-  auto& components = session_->components;
+  auto& components = session_->components;  // ^ whoever is in it is known, told, waited for
   session_->runtime->spawn("pool", [this, s = session_] { return keep_pool(s); });
   components.spawn("time-series worker", [this, s = session_] { return collect_samples(s); });
   components.spawn("event receiver", [this, s = session_] { return receive_events(s); });
@@ -140,4 +121,4 @@ asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {
 }
 // [/pool]
 
-}  // namespace correct_example
+}  // namespace app

@@ -4,23 +4,31 @@
 #include "scenario/surroundings.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <spdlog/spdlog.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
-namespace correct_example {
+namespace app {
 
 namespace asio = boost::asio;
+using runtime_sharing::FailurePolicy;
+using runtime_sharing::Runtime;
+using runtime_sharing::ShutdownReport;
 
 /// What belongs to one signed-in user. Every task of the session holds it.
 struct Session {
-  Session(const std::string& signed_in_user, std::shared_ptr<runtime_sharing::Runtime> shared,
-          const scenario::MessageStore& store);
+  Session(const std::string& signed_in_user, std::shared_ptr<Runtime> shared,
+          const scenario::MessageStore& store)
+      : user(signed_in_user),
+        runtime(std::move(shared)),
+        components("components", runtime->scope(), {.on_failure = FailurePolicy::cancel_scope}),
+        pool(store, runtime->get_executor(), scenario::pool_size) {}
 
   const std::string user;
-  const std::shared_ptr<runtime_sharing::Runtime>
-      runtime;                            // ^ shared by everybody, ended by one call
-  runtime_sharing::TaskScope components;  // ^ the users of the pool: they end before it does
+  const std::shared_ptr<Runtime> runtime;  // ^ shared by everybody, ended by one call
+  runtime_sharing::TaskScope components;   // ^ the users of the pool: they end before it does
   scenario::ConnectionPool pool;
   scenario::EventReader reader;  // belongs to the event receiver
   const std::shared_ptr<scenario::Activity> activity = std::make_shared<scenario::Activity>();
@@ -29,10 +37,16 @@ struct Session {
 /// The client application: its components share one runtime, from login to logout.
 class Client {
  public:
-  explicit Client(scenario::Surroundings& surroundings);
+  explicit Client(scenario::Surroundings& surroundings)
+      : surroundings_(surroundings),
+        slot_({.name = "client",
+               .threads = surroundings.settings.workers,
+               .on_thread_start = [&census = surroundings.threads] { census.enter(); },
+               .on_thread_stop = [&census = surroundings.threads] { census.leave(); },
+               .on_warning = [](std::string_view text) { spdlog::warn("{}", text); }}) {}
 
   void login(const std::string& user);
-  asio::awaitable<runtime_sharing::ShutdownReport> logout();
+  asio::awaitable<ShutdownReport> logout();
 
   /// Null while nobody is signed in.
   const std::shared_ptr<Session>& session() const noexcept { return session_; }
@@ -51,4 +65,4 @@ class Client {
   std::shared_ptr<Session> session_;
 };
 
-}  // namespace correct_example
+}  // namespace app

@@ -16,6 +16,8 @@
 namespace correct_example {
 namespace {
 
+namespace asio = boost::asio;
+using app::Client;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 using scenario::at_least;

@@ -3,6 +3,8 @@
 #include <boost/algorithm/string/join.hpp>
 #include <boost/algorithm/string/trim.hpp>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -21,6 +23,8 @@
 namespace correct_example {
 namespace {
 
+namespace asio = boost::asio;
+using app::Client;
 using runtime_sharing::Deadlines;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
