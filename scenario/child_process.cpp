@@ -31,10 +31,37 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
+// A signal that is held is noticed after this time at the latest.
+constexpr std::chrono::milliseconds longest_look_away = 20ms;
 // What a child that was told to end has for its clean-up; then it is killed.
 constexpr std::chrono::milliseconds time_to_clean_up = 5s;
 // Attaching to a large program on a busy machine takes seconds.
 constexpr std::chrono::milliseconds debugger_time_limit = 30s;
+
+const std::array<int, 3> signals_to_hold{SIGINT, SIGTERM, SIGHUP};
+
+::sigset_t set_of(const std::array<int, 3>& numbers) {
+  ::sigset_t set;
+  ::sigemptyset(&set);
+  for (const int number : numbers) ::sigaddset(&set, number);
+  return set;
+}
+
+/// Takes one of them off the list of those that wait, if they are held and one has come.
+std::optional<int> take_held_signal() {
+  ::sigset_t held;
+  ::sigset_t pending;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &held);
+  ::sigpending(&pending);
+  for (const int number : signals_to_hold) {
+    if (::sigismember(&held, number) == 0 || ::sigismember(&pending, number) == 0) continue;
+    const auto only = set_of({number, number, number});
+    int taken = 0;
+    ::sigwait(&only, &taken);
+    return taken;
+  }
+  return std::nullopt;
+}
 
 std::vector<std::string> environment_with(const std::vector<std::string>& added) {
   const auto name_of = [](std::string_view assignment) {
@@ -143,7 +170,6 @@ class Child final : public RunningChild {
   const SigpipeIgnored sigpipe_ignored_;
   asio::io_context context_{1};
   asio::signal_set sigchld_{context_, SIGCHLD};
-  asio::signal_set told_to_end_{context_, SIGINT, SIGTERM, SIGHUP};
   asio::writable_pipe in_{context_};
   asio::readable_pipe out_{context_};
   asio::readable_pipe err_{context_};
@@ -182,9 +208,6 @@ ChildResult Child::run() {
   asio::co_spawn(context_, read(err_, result_.err), asio::detached);
   asio::co_spawn(context_, write(), asio::detached);
   await_sigchld();
-  told_to_end_.async_wait([this](const boost::system::error_code& error, int number) {
-    if (!error) pass_on_and_throw(number);
-  });
 
   result_.timed_out = !wait_until_ended();
   result_.duration = Clock::now() - begun_;
@@ -238,7 +261,8 @@ bool Child::has_ended() const {
 bool Child::wait_until_ended() {
   while (!has_ended()) {
     if (Clock::now() >= limit_) return false;
-    context_.run_one_until(limit_);
+    context_.run_one_until(std::min(limit_, Clock::now() + longest_look_away));
+    if (const auto number = take_held_signal()) pass_on_and_throw(*number);
   }
   return true;
 }
@@ -295,6 +319,16 @@ std::optional<std::string> finding_in(std::string_view line) {
 }
 
 }  // namespace
+
+SignalsHeld::SignalsHeld() noexcept {
+  const auto set = set_of(signals_to_hold);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+SignalsHeld::~SignalsHeld() {
+  const auto set = set_of(signals_to_hold);
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
 
 ChildResult run_child(const std::filesystem::path& program,
                       const std::vector<std::string>& arguments, const ChildOptions& options,

@@ -40,8 +40,19 @@ class RunningChild {
   virtual void collect_stacks() = 0;  ///< now; by gdb, where that is present
 };
 
-/// This process was told to end (SIGINT, SIGTERM, SIGHUP) while run_child() waited. The child was
-/// told the same, and has ended.
+/// While it lives, SIGINT, SIGTERM and SIGHUP do not end this process: run_child() sees them, and
+/// those that it did not see take their course afterwards, when everything is cleaned up. In a
+/// process of one thread.
+class SignalsHeld {
+ public:
+  SignalsHeld() noexcept;
+  ~SignalsHeld();
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+};
+
+/// This process was told to end by a signal that was held. The child was told the same, and has
+/// ended.
 class Interrupted : public std::exception {
  public:
   explicit Interrupted(int number) noexcept : signal(number) {}

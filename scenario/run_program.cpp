@@ -150,6 +150,8 @@ class Runner {
 };
 
 int Runner::run_all() const {
+  std::optional<SignalsHeld> held;  // not for experiments in this process: they end as others do
+  if (!request_.in_process) held.emplace();
   const bool json = request_.common.json;
   tell_rejected_lines(program_.name, request_.common.settings);
   if (!json) print_head(std::cout, program_);

@@ -250,6 +250,7 @@ int compare(const po::variables_map& given) {
   for (const auto& approach : approaches) beside_this(approach);
   scenario::tell_rejected_lines(name, common.settings);
 
+  const scenario::SignalsHeld held;
   Columns columns;
   for (const auto& approach : approaches) columns.push_back(run(approach, common));
   if (common.json)

@@ -203,6 +203,7 @@ TEST(RunChild, LetsAChildBeEndedByAPipeThatNobodyReads) {
 }
 
 TEST(RunChild, TellsTheChildWhatItIsToldItselfAndWaitsForItsCleanUp) {
+  const SignalsHeld held;
   std::string seen;
   const auto terminate_this = [&](const std::string& out, RunningChild&) {
     seen = out;
