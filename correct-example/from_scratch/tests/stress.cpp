@@ -1,0 +1,128 @@
+// The last step, under a race: threads and tasks spawn while logout closes the door. Every task
+// that was accepted has ended, or is named. A seed decides, and counts do; no clock does.
+//
+// step_stress [SEED]; without one it takes one of its own and prints it.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wreturn-type"  // only main may end without one
+#define main main_of_the_step
+#include "../5_restart.cpp"
+#undef main
+#pragma GCC diagnostic pop
+
+#include <atomic>
+#include <charconv>
+#include <random>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace {
+
+constexpr int rounds = 120;
+constexpr int deaf_rounds = 2;  // each waits for the whole of its deadline
+constexpr int spawners = 3;
+constexpr int spawns_of_each = 80;
+
+struct Accepted {
+  std::atomic<int> tasks = 0, samples = 0, deaf = 0;
+  std::atomic<int> refused = 0;  // spawners, each by its last spawn
+};
+
+bool spawn_sample(const Owner& runtime, Accepted& accepted) {
+  if (!runtime->spawn("sample", sample(runtime))) return false;
+  ++accepted.samples;
+  ++accepted.tasks;
+  return true;
+}
+
+// Spawns on a thread of the pool, where co_spawn would begin a task at once.
+asio::awaitable<void> spawn_inside(Owner runtime, Accepted& accepted) {
+  while (spawn_sample(runtime, accepted) && accepted.samples % 4 != 0) continue;
+  co_return;
+}
+
+void spawn_until_refused(const Owner& runtime, Accepted& accepted, unsigned seed, bool with_deaf) {
+  std::mt19937 random(seed);
+  for (int i = 0; i < spawns_of_each; ++i) {
+    const auto kind = random() % 8;
+    bool is_open = true;
+    if (kind < 4) {
+      is_open = spawn_sample(runtime, accepted);
+    } else if (kind < 6) {
+      is_open = runtime->spawn("inside", spawn_inside(runtime, accepted));
+      accepted.tasks += is_open;
+    } else if (kind == 6 && with_deaf) {
+      is_open = runtime->spawn("deaf", deaf(runtime));
+      accepted.deaf += is_open;
+      accepted.tasks += is_open;
+    } else {
+      is_open = runtime->spawn("receive", receive(runtime));
+      accepted.tasks += is_open;
+    }
+    if (!is_open) {
+      ++accepted.refused;
+      return;
+    }
+  }
+}
+
+int tasks = 0, refused = 0, stored = 0, named = 0, wrong = 0;
+
+void expect(bool is_so, std::string_view what) {
+  if (is_so) return;
+  std::cout << "wrong " << what << std::endl;
+  ++wrong;
+}
+
+void play(std::mt19937& random, bool with_deaf) {
+  Owner slot = std::make_shared<Runtime>();
+  const Owner runtime = slot;
+  Accepted accepted;
+  const int logout_after = static_cast<int>(random() % (spawners * spawns_of_each));
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < spawners; ++i) {
+    threads.emplace_back([&, seed = static_cast<unsigned>(random())] {
+      spawn_until_refused(runtime, accepted, seed, with_deaf);
+    });
+  }
+  while (accepted.tasks < logout_after) std::this_thread::yield();
+  Lock lock(runtime->mutex);
+  logout(slot, lock);
+  lock.unlock();
+  threads.clear();
+
+  const auto named_as = [&](const char* name) {
+    return static_cast<int>(runtime->stragglers.count(name));
+  };
+  expect(runtime->stored + named_as("sample") == accepted.samples,
+         "a sample was neither stored nor named");
+  expect(named_as("deaf") == accepted.deaf, "a deaf task was not named");
+  expect(runtime->running.empty(), "a task is running after logout");
+  expect(!slot && !runtime->engine, "logout left something in the slot, or the threads");
+  expect(!runtime->spawn("late", sample(runtime)), "a late task was accepted");
+  expect(runtime.use_count() == 1, "a frame is left that owns the runtime");
+  tasks += accepted.tasks;
+  refused += accepted.refused;
+  stored += runtime->stored;
+  named += static_cast<int>(runtime->stragglers.size());
+}
+
+}  // namespace
+
+int main(int count, char* arguments[]) {
+  unsigned seed = std::random_device{}();
+  if (count > 1) {
+    const std::string_view text = arguments[1];
+    const auto [end, error] = std::from_chars(text.begin(), text.end(), seed);
+    if (count > 2 || error != std::errc{} || end != text.end()) {
+      std::cerr << "step_stress: '" << text << "': give one seed, a whole number, or nothing\n";
+      return 2;
+    }
+  }
+  std::cout << "seed " << seed << std::endl;
+  std::mt19937 random(seed);
+  for (int round = 0; round < rounds; ++round) play(random, round < deaf_rounds);
+  std::cout << "tasks " << tasks << "\nrefused_spawners " << refused << "\nsamples_stored "
+            << stored << "\nnamed " << named << "\nwrong " << wrong << std::endl;
+  return wrong == 0 ? 0 : 1;
+}
