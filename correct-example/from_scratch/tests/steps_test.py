@@ -15,11 +15,16 @@ from pathlib import Path
 
 import steps
 
+DOCS = steps.FOLDER.parent.parent / "docs"
 LONGEST = 120  # lines of a file
 LARGEST_DIFFS = [(10, 3), (2, 1), (3, 0), (7, 1), (1, 0)]  # (came, went), cards apart
 RUNS_AT_ONCE = 8
 STANDARD_HEADER = re.compile(r"[a-z_]+")
 ASIO_HEADER = re.compile(r"boost/asio\.hpp|boost/asio/[\w/]+\.hpp")
+
+
+def command_of(step):
+    return re.search(rf"^// Run       (g\+\+ .*) && \./{step}$", steps.card_of(step), re.MULTILINE)[1]
 
 
 def program(name):
@@ -78,13 +83,20 @@ class FromScratch(unittest.TestCase):
             self.assertNotEqual(expected, steps.expected_facts_of(exercise.step), name)
             self.assertEqual(facts, expected, name)
 
-    def EachCompilesByTheLineOfItsCard(self):
+    def ThePageHasTheCommandOfACardAndALineForEachContract(self):
+        page = (DOCS / "00-from-nothing-to-the-fix.md").read_text(encoding="utf-8")
+        contracts = re.findall(r"^\| ([A-Z]\d+) \|", (DOCS / "contracts.md").read_text("utf-8"),
+                               re.MULTILINE)
+
+        self.assertIn(f"\n{command_of('0_owners')} && ./0_owners\n", page)
+        added = page.split("\n## What the library adds\n")[1]
+        self.assertEqual(sorted(re.findall(r"\b[A-Z]\d+\b", added)), sorted(contracts))
+
+    def EachCompilesByTheCommandOfItsCard(self):
         def compile_in(folder, step):
-            line = re.search(rf"^// Run       (g\+\+ .*) && \./{step}$", steps.card_of(step),
-                             re.MULTILINE)[1]
             (Path(folder) / f"{step}.cpp").write_text(steps.source_of(step), encoding="utf-8")
-            return subprocess.run(shlex.split(line) + ["-Wall", "-Wextra", "-Werror"], cwd=folder,
-                                  capture_output=True, text=True, check=False)
+            command = shlex.split(command_of(step)) + ["-Wall", "-Wextra", "-Werror"]
+            return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
             for result in pool.map(lambda step: compile_in(folder, step), steps.STEPS):
