@@ -18,14 +18,14 @@
 
 namespace {
 
-constexpr int rounds = 120;
-constexpr int deaf_rounds = 2;  // each waits for the whole of its deadline
+constexpr int rounds = 160;
+constexpr int deaf_each = 100;  // rounds: one with deaf tasks takes the whole of its deadline
 constexpr int spawners = 3;
 constexpr int spawns_of_each = 80;
 
 struct Accepted {
   std::atomic<int> tasks = 0, samples = 0, deaf = 0;
-  std::atomic<int> refused = 0;  // spawners, each by its last spawn
+  std::atomic<int> spawners_arrived = 0, spawners_refused = 0;  // each by its last spawn
 };
 
 bool spawn_sample(const Owner& runtime, Accepted& accepted) {
@@ -35,14 +35,18 @@ bool spawn_sample(const Owner& runtime, Accepted& accepted) {
   return true;
 }
 
-// Spawns on a thread of the pool, where co_spawn would begin a task at once.
-asio::awaitable<void> spawn_inside(Owner runtime, Accepted& accepted) {
-  while (spawn_sample(runtime, accepted) && accepted.samples % 4 != 0) continue;
+// Spawns on a thread of the pool, where co_spawn would begin a task at once: also one that spawns.
+asio::awaitable<void> spawn_inside(Owner runtime, Accepted& accepted, int depth) {
+  spawn_sample(runtime, accepted);
+  if (depth > 0 && runtime->spawn("inside", spawn_inside(runtime, accepted, depth - 1))) {
+    ++accepted.tasks;
+  }
   co_return;
 }
 
 void spawn_until_refused(const Owner& runtime, Accepted& accepted, unsigned seed, bool with_deaf) {
   std::mt19937 random(seed);
+  ++accepted.spawners_arrived;
   for (int i = 0; i < spawns_of_each; ++i) {
     if (random() % 4 == 0) std::this_thread::yield();
     const auto kind = random() % 8;
@@ -50,7 +54,7 @@ void spawn_until_refused(const Owner& runtime, Accepted& accepted, unsigned seed
     if (kind < 4) {
       is_open = spawn_sample(runtime, accepted);
     } else if (kind < 6) {
-      is_open = runtime->spawn("inside", spawn_inside(runtime, accepted));
+      is_open = runtime->spawn("inside", spawn_inside(runtime, accepted, 2));
       accepted.tasks += is_open;
     } else if (kind == 6 && with_deaf) {
       is_open = runtime->spawn("deaf", deaf(runtime));
@@ -61,7 +65,7 @@ void spawn_until_refused(const Owner& runtime, Accepted& accepted, unsigned seed
       accepted.tasks += is_open;
     }
     if (!is_open) {
-      ++accepted.refused;
+      ++accepted.spawners_refused;
       return;
     }
   }
@@ -75,19 +79,29 @@ void expect(bool is_so, std::string_view what) {
   ++wrong;
 }
 
-void play(std::mt19937& random, bool with_deaf) {
+// When the door closes: after some tasks, or with all spawners before it and nobody inside.
+enum class Closing { after_some, before_all };
+
+void play(std::mt19937& random, Closing closing, bool with_deaf) {
   Owner slot = std::make_shared<Runtime>();
   const Owner runtime = slot;
   Accepted accepted;
-  const int logout_after = static_cast<int>(random() % (spawners * spawns_of_each));
+  Lock lock(runtime->mutex, std::defer_lock);
+  if (closing == Closing::before_all) lock.lock();
   std::vector<std::jthread> threads;
   for (int i = 0; i < spawners; ++i) {
     threads.emplace_back([&, seed = static_cast<unsigned>(random())] {
       spawn_until_refused(runtime, accepted, seed, with_deaf);
     });
   }
-  while (accepted.tasks < logout_after) std::this_thread::yield();
-  Lock lock(runtime->mutex);
+  if (closing == Closing::before_all) {
+    while (accepted.spawners_arrived < spawners) std::this_thread::yield();
+    for (auto turns = random() % 16; turns > 0; --turns) std::this_thread::yield();
+  } else {
+    const int logout_after = static_cast<int>(random() % (spawners * spawns_of_each));
+    while (accepted.tasks < logout_after) std::this_thread::yield();
+    lock.lock();
+  }
   logout(slot, lock);
   lock.unlock();
   threads.clear();
@@ -103,7 +117,7 @@ void play(std::mt19937& random, bool with_deaf) {
   expect(!runtime->spawn("late", sample(runtime)), "a late task was accepted");
   expect(runtime.use_count() == 1, "a frame is left that owns the runtime");
   tasks += accepted.tasks;
-  refused += accepted.refused;
+  refused += accepted.spawners_refused;
   stored += runtime->stored;
   named += static_cast<int>(runtime->stragglers.size());
 }
@@ -122,7 +136,10 @@ int main(int count, char* arguments[]) {
   }
   std::cout << "seed " << seed << std::endl;
   std::mt19937 random(seed);
-  for (int round = 0; round < rounds; ++round) play(random, round < deaf_rounds);
+  for (int round = 0; round < rounds; ++round) {
+    play(random, round % 4 == 0 ? Closing::before_all : Closing::after_some,
+         round % deaf_each == 1);
+  }
   expect(refused > 0, "no spawner met the closed door: there was no race");
   std::cout << "tasks " << tasks << "\nrefused_spawners " << refused << "\nsamples_stored "
             << stored << "\nnamed " << named << "\nwrong " << wrong << std::endl;
