@@ -178,6 +178,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")
     try:
         shown = main(sys.argv[1:])
         if shown:

@@ -5,7 +5,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wreturn-type"  // only main may end without one
 #define main main_of_the_step
-#include "../5_restart.cpp"
+#include "../5_restart.cpp"  // NOLINT(bugprone-suspicious-include): the step is one file
 #undef main
 #pragma GCC diagnostic pop
 
@@ -75,7 +75,7 @@ int tasks = 0, refused = 0, stored = 0, named = 0, wrong = 0;
 
 void expect(bool is_so, std::string_view what) {
   if (is_so) return;
-  std::cout << "wrong " << what << std::endl;
+  std::cout << "wrong " << what << '\n';
   ++wrong;
 }
 
@@ -134,7 +134,7 @@ int main(int count, char* arguments[]) {
       return 2;
     }
   }
-  std::cout << "seed " << seed << std::endl;
+  std::cout << "seed " << seed << '\n' << std::flush;
   std::mt19937 random(seed);
   for (int round = 0; round < rounds; ++round) {
     play(random, round % 4 == 0 ? Closing::before_all : Closing::after_some,
@@ -142,6 +142,6 @@ int main(int count, char* arguments[]) {
   }
   expect(refused > 0, "no spawner met the closed door: there was no race");
   std::cout << "tasks " << tasks << "\nrefused_spawners " << refused << "\nsamples_stored "
-            << stored << "\nnamed " << named << "\nwrong " << wrong << std::endl;
+            << stored << "\nnamed " << named << "\nwrong " << wrong << '\n';
   return wrong == 0 ? 0 : 1;
 }
