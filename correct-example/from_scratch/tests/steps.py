@@ -104,9 +104,10 @@ def expected_facts_of(step):
 
 
 def diff_of(one, other, name_of_one, name_of_other, context=1):
-    return list(difflib.unified_diff(without_card(one).splitlines(),
-                                     without_card(other).splitlines(),
-                                     name_of_one, name_of_other, n=context, lineterm=""))
+    # Without the blank that stands for an unchanged empty line: pages have none at a line's end.
+    return [line.rstrip() for line in
+            difflib.unified_diff(without_card(one).splitlines(), without_card(other).splitlines(),
+                                 name_of_one, name_of_other, n=context, lineterm="")]
 
 
 def diff_of_step(number):
