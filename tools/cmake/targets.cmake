@@ -65,7 +65,7 @@ if(RUNTIME_SHARING_DEVELOPER_MODE)
     foreach(target IN LISTS ARGN)
       target_precompile_headers(${target} REUSE_FROM precompiled)
       target_compile_definitions(${target} PRIVATE
-        $<TARGET_PROPERTY:Boost::json,INTERFACE_COMPILE_DEFINITIONS>)
+        $<TARGET_PROPERTY:precompiled,COMPILE_DEFINITIONS>)
     endforeach()
   endfunction()
 endif()
