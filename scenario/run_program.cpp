@@ -7,6 +7,7 @@
 #include <boost/algorithm/string/join.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/thread/exceptions.hpp>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
@@ -354,6 +355,8 @@ void end_on_failure(std::exception_ptr failure) {
   std::string words = "an exception that is no std::exception";
   try {
     std::rethrow_exception(failure);
+  } catch (const boost::thread_exception& error) {
+    words = "the system refuses a thread: " + error.code().message();
   } catch (const std::exception& error) {
     words = error.what();
   } catch (...) {  // the words say it

@@ -352,6 +352,7 @@ Experiment ctrl_c() {
                     varies("twice_rung_reached", "forced, it waits for nobody: interrupt or stop"),
                     varies("twice_ms", "a duration")},
           .run = [](const Settings& settings) {
+            const scenario::SignalsHeld held;  // and passed on to the conversation
             const auto once =
                 converse(settings, settings.deadline, "login alice\n", {"alice is signed in"});
             const auto twice = converse(settings, std::chrono::minutes(10), "login alice\ndeaf\n",

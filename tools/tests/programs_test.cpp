@@ -151,7 +151,7 @@ TEST_P(ProgramThatIsToldToEnd, LeavesNoProcessAndNoFolderAtAnyMoment) {
   std::mt19937 random(7);
   for (int round = 0; round < 10; ++round) {
     const TemporaryFolder folder;
-    const auto moment = std::chrono::milliseconds(1 + random() % 300);
+    const auto moment = std::chrono::milliseconds(1 + random() % 250);
 
     const auto child = run_child(
         "/usr/bin/env",
@@ -166,7 +166,8 @@ TEST_P(ProgramThatIsToldToEnd, LeavesNoProcessAndNoFolderAtAnyMoment) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, ProgramThatIsToldToEnd,
-                         Combine(Values("arc_problem", "mutex_problem", "side_by_side"),
+                         Combine(Values("arc_problem", "mutex_problem", "correct_example",
+                                        "side_by_side"),
                                  Values(SIGINT, SIGTERM, SIGHUP)),
                          [](const auto& param) {
                            return std::get<0>(param.param) + "_" +
