@@ -13,12 +13,12 @@ namespace scenario {
 
 /// How a child process ended and what it said.
 struct ChildResult {
-  std::optional<int> exit_code;     ///< empty: it was ended by a signal
-  int signal = 0;                   ///< 0: it ended by itself
-  bool timed_out = false;           ///< the watchdog ended it
-  std::string out;                  ///< its standard output
-  std::string err;                  ///< its standard error
-  std::vector<std::string> stacks;  ///< where its threads were at the time-out, if asked for
+  std::optional<int> exit_code;          ///< empty: it was ended by a signal
+  int signal = 0;                        ///< 0: it ended by itself
+  bool timed_out = false;                ///< the watchdog ended it
+  std::string out = {};                  ///< its standard output
+  std::string err = {};                  ///< its standard error
+  std::vector<std::string> stacks = {};  ///< where its threads were at the time-out, if asked for
   std::chrono::duration<double, std::milli> duration{};
 };
 
