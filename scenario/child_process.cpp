@@ -126,7 +126,7 @@ class Child final : public RunningChild {
  public:
   Child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
         const ChildOptions& options, const OnOutput& on_output)
-      : options_(options), on_output_(on_output), unsent_(options.input) {
+      : options_(options), on_output_(on_output) {
     asio::local::stream_protocol::socket its_in(context_);
     asio::writable_pipe its_out(context_);
     asio::writable_pipe its_err(context_);
@@ -142,12 +142,6 @@ class Child final : public RunningChild {
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
-
-  void send(std::string_view input) override {
-    const bool idle = unsent_.empty();
-    unsent_ += input;
-    if (idle) asio::co_spawn(context_, write(), asio::detached);
-  }
 
   void signal(int number) override {
     if (pid_ > 0) ::kill(pid_, number);
@@ -192,12 +186,9 @@ class Child final : public RunningChild {
   }
 
   asio::awaitable<void> write() {
-    while (!unsent_.empty()) {
-      const auto [error, size] =
-          co_await in_.async_write_some(asio::buffer(unsent_), asio::as_tuple(asio::use_awaitable));
-      if (error) break;  // the child reads no more
-      unsent_.erase(0, size);
-    }
+    // An error says that the child reads no more.
+    co_await asio::async_write(in_, asio::buffer(options_.input),
+                               asio::as_tuple(asio::use_awaitable));
     if (!options_.keep_input_open) in_.close();
   }
 
@@ -246,7 +237,6 @@ class Child final : public RunningChild {
   asio::local::stream_protocol::socket in_{context_};  // a pipe would raise SIGPIPE here
   asio::readable_pipe out_{context_};
   asio::readable_pipe err_{context_};
-  std::string unsent_;
   const Clock::time_point begun_ = Clock::now();
   Clock::time_point limit_ = begun_ + options_.time_limit;
   ::pid_t pid_ = -1;
@@ -283,10 +273,6 @@ void depend_on_parent([[maybe_unused]] int parent_process) {
   ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 #endif
 #endif
-}
-
-int this_process() {
-  return ::getpid();
 }
 
 void end_by(int signal) {

@@ -30,7 +30,7 @@ Rejection unreadable(std::string_view line, std::size_t offset,
 bool read_string(const json::object& object, std::string_view key, std::string& to) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr || !value->is_string()) return false;
-  to.assign(value->get_string().data(), value->get_string().size());
+  to = value->get_string();
   return true;
 }
 

@@ -22,16 +22,10 @@ constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t longest_sign_in_bytes = 256;
 
 std::ifstream open_events(const std::filesystem::path& file) {
-  if (std::filesystem::is_directory(file)) {
-    throw std::system_error(std::make_error_code(std::errc::is_a_directory),
-                            "events file " + file.string());
-  }
-  errno = 0;
+  errno = EIO;  // should the library not say why
   std::ifstream events(file, std::ios::binary);
-  if (!events) {
-    const auto reason = errno != 0 ? errno : EIO;
-    throw std::system_error(reason, std::generic_category(), "events file " + file.string());
-  }
+  if (!events)
+    throw std::system_error(errno, std::generic_category(), "events file " + file.string());
   return events;
 }
 
@@ -86,10 +80,8 @@ Homeserver::Homeserver(Options options) : options_(std::move(options)) {
 Homeserver::~Homeserver() {
   // Nothing is interrupted: each coroutine ends by itself when its socket is closed, and run()
   // returns when the last one has ended.
-  asio::post(context_, [this] {
-    acceptor_.close();
-    close_all();
-  });
+  asio::post(context_, [this] { acceptor_.close(); });
+  drop_connections();
   thread_.join();
 }
 
@@ -161,14 +153,6 @@ asio::awaitable<void> Homeserver::send(Session& session, std::string_view bytes)
   co_await asio::async_write(session.socket, asio::buffer(bytes), asio::use_awaitable);
 }
 
-void Homeserver::wake_all() {
-  for (auto* session : sessions_) session->changed.cancel();
-}
-
-void Homeserver::close_all() {
-  for (auto* session : sessions_) session->close();
-}
-
 void Homeserver::fall_silent() {
   asio::post(context_, [this] { silent_ = true; });
 }
@@ -176,21 +160,25 @@ void Homeserver::fall_silent() {
 void Homeserver::speak() {
   asio::post(context_, [this] {
     silent_ = false;
-    wake_all();
+    for (auto* session : sessions_) session->changed.cancel();
   });
 }
 
 void Homeserver::push(std::string line) {
   if (!line.ends_with('\n')) line += '\n';
   asio::post(context_, [this, line = std::move(line)] {
-    for (auto* session : sessions_)
-      if (session->signed_in) session->outgoing.push_back(line);
-    wake_all();
+    for (auto* session : sessions_) {
+      if (!session->signed_in) continue;
+      session->outgoing.push_back(line);
+      session->changed.cancel();
+    }
   });
 }
 
 void Homeserver::drop_connections() {
-  asio::post(context_, [this] { close_all(); });
+  asio::post(context_, [this] {
+    for (auto* session : sessions_) session->close();
+  });
 }
 
 }  // namespace scenario

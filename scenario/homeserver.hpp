@@ -69,8 +69,6 @@ class Homeserver {
   boost::asio::awaitable<void> push_everything(Session& session);
   boost::asio::awaitable<void> replay(Session& session);
   boost::asio::awaitable<void> send(Session& session, std::string_view bytes);
-  void wake_all();
-  void close_all();
 
   const Options options_;
   std::atomic<int> connections_{0};

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <iostream>
 #include <sstream>
+#include <unistd.h>
 
 namespace scenario {
 namespace {
@@ -85,16 +86,18 @@ std::string first_warning(const std::string& standard_error) {
   return {};
 }
 
-/// Sets what was observed, and each difference from what is documented. An outcome counts only if
+/// Says what was observed, and each difference from what is documented. An outcome counts only if
 /// it was told, with all its facts, and if the child then ended as it is documented to. A sanitizer
 /// may end a child early: where its report is what is documented, it proves the outcome by itself;
 /// on the broken side it is one more witness; on the correct side it contradicts.
-void judge(Report& report, const Account& account, const ChildResult& child) {
-  const auto& experiment = report.experiment;
+Report judge(const Experiment& experiment, const Account& account, const ChildResult& child) {
+  Report report{.experiment = experiment,
+                .facts = account.facts,
+                .stacks = child.stacks,
+                .duration_ms = child.duration.count()};
   const bool must_finish = experiment.expected == Outcome::finished;
   const auto finding = sanitizer_finding(child.err);
   report.sanitizer = finding.value_or("");
-  report.facts = account.facts;
   const bool proved_by_sanitizer = finding && *finding == experiment.sanitizer_report;
   const bool cut_short = proved_by_sanitizer && !account.outcome;
   report.observed = cut_short ? experiment.expected : account.outcome;
@@ -103,11 +106,11 @@ void judge(Report& report, const Account& account, const ChildResult& child) {
   if (!account.failure.empty()) {
     report.observed.reset();
     wrong.push_back(account.failure);
-    return;
+    return report;
   }
   if (!report.observed) {
     wrong.push_back(ending_of(child) + " before it told an outcome");
-    return;
+    return report;
   }
   if (report.observed != experiment.expected)
     wrong.push_back(fmt::format("outcome: documented {}, observed {}",
@@ -120,6 +123,7 @@ void judge(Report& report, const Account& account, const ChildResult& child) {
     wrong.push_back("documented " + experiment.sanitizer_report + ", not found");
   if (const auto warning = first_warning(child.err); must_finish && !warning.empty())
     wrong.push_back("logged: " + warning);
+  return report;
 }
 
 /// What the command line asks for.
@@ -130,8 +134,6 @@ struct Request {
 };
 
 Report run_in_process(const Request& request, const Experiment& experiment) {
-  Report report;
-  report.experiment = experiment;
   const auto start = std::chrono::steady_clock::now();
   Account account;
   try {
@@ -141,10 +143,8 @@ Report run_in_process(const Request& request, const Experiment& experiment) {
   } catch (const std::exception& error) {
     account.failure = error.what();
   }
-  judge(report, account, {.exit_code = 0});
-  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
-  report.duration_ms = taken.count();
-  return report;
+  return judge(experiment, account,
+               {.exit_code = 0, .duration = std::chrono::steady_clock::now() - start});
 }
 
 ChildResult start_child(const Program& program, const Request& request,
@@ -152,7 +152,7 @@ ChildResult start_child(const Program& program, const Request& request,
   const ProgressLine progress("running " + experiment.name + " ...");
   const TemporaryFolder folder;  // a child may end without removing what it has
   const auto& settings = request.common.settings;
-  std::vector<std::string> arguments{"--child=" + std::to_string(this_process()),
+  std::vector<std::string> arguments{"--child=" + std::to_string(::getpid()),
                                      "--experiment=" + experiment.name};
   std::ranges::move(to_arguments(request.common), std::back_inserter(arguments));
   ChildOptions options;
@@ -172,11 +172,7 @@ ChildResult start_child(const Program& program, const Request& request,
 
 Report run_in_child(const Program& program, const Request& request, const Experiment& experiment) {
   const auto child = start_child(program, request, experiment);
-  Report report;
-  report.experiment = experiment;
-  report.stacks = child.stacks;
-  report.duration_ms = child.duration.count();
-  judge(report, account_in(child.out), child);
+  auto report = judge(experiment, account_in(child.out), child);
   if (!report.as_documented() || spdlog::should_log(spdlog::level::info))
     std::cerr << child.err << std::flush;
   return report;
