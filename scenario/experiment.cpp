@@ -1,6 +1,7 @@
 #include "scenario/experiment.hpp"
 
 #include <boost/json/serialize.hpp>
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <array>
@@ -19,10 +20,14 @@ std::string_view word_of(Documented::Kind kind) {
   return kind_words[static_cast<std::size_t>(kind)];
 }
 
+std::string in_words(const json::value& value) {
+  return value.is_double() ? fmt::format("{}", value.get_double()) : json::serialize(value);
+}
+
 std::string in_words(const Documented& documented) {
   std::string words(word_of(documented.kind));
   std::ranges::replace(words, '_', ' ');
-  return words + " " + json::serialize(documented.value);
+  return words + " " + in_words(documented.value);
 }
 
 }  // namespace
@@ -80,13 +85,13 @@ std::vector<std::string> differences(const Experiment& experiment, const json::o
     const bool missing = observed == nullptr;
     if (missing ? cut_short : documented.allows(*observed)) continue;
     lines.push_back(documented.fact + ": documented " + in_words(documented) + ", observed " +
-                    (missing ? "nothing" : json::serialize(*observed)));
+                    (missing ? "nothing" : in_words(*observed)));
   }
   for (const auto& fact : facts)
     if (std::ranges::find(experiment.facts, fact.key(), &Documented::fact) ==
         experiment.facts.end())
       lines.push_back(std::string(fact.key()) + ": not documented, observed " +
-                      json::serialize(fact.value()));
+                      in_words(fact.value()));
   return lines;
 }
 

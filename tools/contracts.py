@@ -16,7 +16,7 @@ NAME = re.compile(r"`(\w+\.\w+)`")
 
 def tests_of_sources():
     for source in ROOT.glob("*-example/tests/*.cpp"):
-        for suite, name in re.findall(r"^TEST(?:_F)?\((\w+),\s*(\w+)\)", source.read_text(), re.M):
+        for suite, name in re.findall(r"^TEST(?:_[FP])?\((\w+),\s*(\w+)\)", source.read_text(), re.M):
             yield f"{suite}.{name}"
     for listing in ROOT.glob("*/CMakeLists.txt"):
         text = listing.read_text()

@@ -187,7 +187,8 @@ def read_regions(text):
             continue
         tag = marker["tag"]
         if not marker["end"]:
-            if tag in begins or tag in regions:
+            is_for_a_page = not tag.startswith("tidy-")
+            if tag in begins or (tag in regions and is_for_a_page):
                 problems.append((number, f"tag '{tag}' is in this file twice"))
             begins[tag] = number
         elif tag not in begins:

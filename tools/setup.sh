@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the project needs, on Debian 12 and Debian 13.
+# Installs what the project needs, on Debian 12 and Debian 13. On another system with apt it prints
+# the command to try, elsewhere what to install.
 #
 #   tools/setup.sh           install what is missing; quick when nothing is
 #   tools/setup.sh --check   print what is missing, one package a line, and change nothing
@@ -11,7 +12,8 @@ set -u
 # The packages' names are the same on both systems, but for Boost: Debian 12 has 1.74 under the
 # plain names and 1.81 beside it; Debian 13 has 1.83 under the plain names.
 common='g++ cmake ninja-build git libgtest-dev libgmock-dev libspdlog-dev libsqlitecpp-dev
-  libsqlite3-dev libbenchmark-dev gdb python3 doxygen pkgconf gcovr clang-format-19 clang-tidy-19'
+  libsqlite3-dev python3'
+optional='libbenchmark-dev gdb doxygen pkgconf gcovr clang-format-19 clang-tidy-19'
 boost_debian_12='libboost1.81-dev libboost-thread1.81-dev libboost-json1.81-dev
   libboost-program-options1.81-dev'
 boost_debian_13='libboost-dev libboost-thread-dev libboost-json-dev libboost-program-options-dev'
@@ -28,7 +30,8 @@ usage() {
   cat <<'TEXT'
 Usage: tools/setup.sh [--bench] [--check | --help]
 
-Installs what the project needs on Debian 12 and Debian 13, with apt.
+Installs what the project needs on Debian 12 and Debian 13, with apt. On another
+system with apt it prints the command to try, elsewhere what to install.
 
   --bench   also what only the benchmarks use: tokio, mimalloc, valgrind
   --check   print the missing packages, one a line, and change nothing
@@ -69,10 +72,39 @@ os_value() {
 # The packages of this system; nothing and a failure on another one.
 wanted_packages() {
   case "$(os_value ID) $(os_value VERSION_ID)" in
-    'debian 12') say "$common $boost_debian_12" ;;
-    'debian 13') say "$common $boost_debian_13" ;;
+    'debian 12') say "$common $boost_debian_12 $optional" ;;
+    'debian 13') say "$common $boost_debian_13 $optional" ;;
     *) return 1 ;;
   esac
+}
+
+# Whether the packages of this system are likely to have Debian's names.
+has_apt() {
+  case " $(os_value ID) $(os_value ID_LIKE) " in
+    *' debian '*) return 0 ;;
+    *) command -v apt-get >/dev/null 2>&1 ;;
+  esac
+}
+
+# The command that installs its arguments, as this user would type it. The lists' line breaks go.
+apt_command() {
+  # shellcheck disable=SC2048,SC2086
+  set -- apt-get install --no-install-recommends $*
+  [ "$(id -u)" -eq 0 ] || set -- sudo "$@"
+  say "$*"
+}
+
+# For another system with apt. What is optional stands apart: one unknown name fails a command.
+print_what_to_try() {
+  # What is made from Debian 12 has its Boost 1.74 under the plain names, too.
+  case "$(os_value VERSION_CODENAME) $(os_value DEBIAN_CODENAME)" in
+    *bookworm*) apt_command "$common $boost_debian_12" ;;
+    *) apt_command "$common $boost_debian_13" ;;
+  esac
+  [ "$with_bench" = no ] || optional="$optional $bench"
+  say 'and, optional:'
+  apt_command "$optional"
+  say 'The build needs GCC 12.2, CMake 3.25 and Boost 1.81, or newer.'
 }
 
 # Those of its arguments that are not installed, one a line.
@@ -124,8 +156,14 @@ done
 
 if ! packages=$(wanted_packages); then
   system=$(os_value PRETTY_NAME)
-  complain "${system:-this system} is neither Debian 12 nor Debian 13. Please install:"
-  requirements
+  untried="${system:-this system} is neither Debian 12 nor Debian 13"
+  if has_apt; then
+    complain "$untried. Nothing was installed; untried, but likely:"
+    print_what_to_try
+  else
+    complain "$untried. Please install:"
+    requirements
+  fi
   exit 1
 fi
 

@@ -11,11 +11,15 @@ from pathlib import Path
 
 SETUP = Path(__file__).resolve().parent / "setup.sh"
 REAL_COMMANDS = ["sh", "env", "sed", "tr", "head", "grep", "cat"]
+NOT_OF_DEBIAN_12 = {"libboost-dev", "libboost-thread-dev", "libboost-json-dev",
+                    "libboost-program-options-dev"}
 
 DEBIAN_12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n'
 DEBIAN_13 = "ID=debian\nVERSION_ID='13'\n"
 UBUNTU = 'PRETTY_NAME="Ubuntu 24.04 LTS"\nID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n'
-DERIVATIVE = 'PRETTY_NAME="A derivative"\nID=mint\nID_LIKE=debian\nVERSION_ID="12"\n'
+DERIVATIVE = 'PRETTY_NAME="A derivative"\nID=mint\nID_LIKE="ubuntu debian"\nVERSION_ID="12"\n'
+OF_BOOKWORM = 'PRETTY_NAME="LMDE 6"\nID=linuxmint\nID_LIKE=debian\nDEBIAN_CODENAME=bookworm\n'
+FEDORA = 'PRETTY_NAME="Fedora Linux 41"\nID=fedora\nVERSION_ID=41\n'
 DEBIAN_UNSTABLE = 'PRETTY_NAME="Debian GNU/Linux forky/sid"\nID=debian\n'
 
 # The packages "installed" are the lines of a file; removed ones keep their configuration.
@@ -134,11 +138,71 @@ class Check(Setup):
             "valgrind"])
 
 
-class AnotherSystem(Setup):
-    def test_lists_what_to_install_and_exits_1(self):
+class AnotherSystemWithApt(Setup):
+    def test_prints_the_command_to_try_says_that_it_is_untried_and_exits_1(self):
         for name, system in {"Ubuntu": UBUNTU, "derivative": DERIVATIVE,
                              "forky/sid": DEBIAN_UNSTABLE, "this system": ""}.items():
             for arguments in [], ["--check"]:
+                with self.subTest(system=name, arguments=arguments):
+                    result = self.run_setup(*arguments, system=system)
+
+                    self.assertEqual(result.returncode, 1)
+                    self.assertEqual(len(result.stderr.splitlines()), 1)
+                    self.assertIn(name, result.stderr)
+                    self.assertIn("untried", result.stderr)
+                    self.assertEqual(result.stdout.splitlines()[0],
+                                     "apt-get install --no-install-recommends g++ cmake "
+                                     "ninja-build git libgtest-dev libgmock-dev libspdlog-dev "
+                                     "libsqlitecpp-dev libsqlite3-dev python3 libboost-dev "
+                                     "libboost-thread-dev libboost-json-dev "
+                                     "libboost-program-options-dev")
+                    self.assertEqual(self.log(), [])
+
+    def test_needs_no_apt_get_in_the_path_where_the_system_is_like_debian(self):
+        (self.bin / "apt-get").unlink()
+
+        result = self.run_setup(system=DERIVATIVE)
+
+        self.assertTrue(result.stdout.startswith("apt-get install "), result.stdout)
+
+    def test_the_commands_name_each_package_of_debian_13_once_and_no_other(self):
+        for option in [], ["--bench"]:
+            with self.subTest(option=option):
+                tried = self.run_setup(*option, system=UBUNTU).stdout.splitlines()
+                named = [word for line in tried if line.startswith("apt-get ")
+                         for word in line.split()[3:]]
+                wanted = self.run_setup(*option, "--check", system=DEBIAN_13).stdout.split()
+
+                self.assertEqual(sorted(named), sorted(wanted))
+
+    def test_names_boost_1_81_where_the_system_is_made_from_debian_12(self):
+        tried = self.run_setup(system=OF_BOOKWORM).stdout
+
+        self.assertIn(" libboost-json1.81-dev ", tried)
+        self.assertEqual(NOT_OF_DEBIAN_12 & set(tried.split()), set())
+
+    def test_puts_sudo_before_the_command_when_not_root(self):
+        self.script("id", "#!/bin/sh\necho 1000\n")
+
+        result = self.run_setup(system=UBUNTU)
+
+        self.assertTrue(result.stdout.startswith("sudo apt-get install "), result.stdout)
+
+    def test_keeps_each_command_on_a_line(self):
+        tried = self.run_setup(system=UBUNTU).stdout.splitlines()
+
+        self.assertEqual([line.split()[0] for line in tried],
+                         ["apt-get", "and,", "apt-get", "The"])
+
+
+class AnotherSystem(Setup):
+    def setUp(self):
+        super().setUp()
+        (self.bin / "apt-get").unlink()
+
+    def test_lists_what_to_install_and_exits_1(self):
+        for name, system in {"Fedora": FEDORA, "this system": ""}.items():
+            for arguments in [], ["--check"], ["--bench"]:
                 with self.subTest(system=name, arguments=arguments):
                     result = self.run_setup(*arguments, system=system)
 

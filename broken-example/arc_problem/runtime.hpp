@@ -21,7 +21,7 @@ struct Witness {
   std::atomic<bool> destroyed{false};
   std::atomic<bool> destroyed_inside_its_own_run{false};
   std::atomic<int> threads_returned{0};
-  std::string self_join;  // what join() refused by; read after `destroyed`
+  std::string self_join = "none";  // what join() refused by; read after `destroyed`
 };
 
 /// An io_context with its threads, held by std::shared_ptr. It ends when its last owner lets go,

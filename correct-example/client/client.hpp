@@ -43,7 +43,7 @@ class Client {
                .threads = surroundings.settings.workers,
                .on_thread_start = [&census = surroundings.threads] { census.enter(); },
                .on_thread_stop = [&census = surroundings.threads] { census.leave(); },
-               .on_warning = [](std::string_view text) { spdlog::warn("{}", text); }}) {}
+               .on_warning = [](std::string_view text) { spdlog::warn(text); }}) {}
 
   void login(const std::string& user);
   asio::awaitable<ShutdownReport> logout();

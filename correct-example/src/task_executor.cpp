@@ -1,5 +1,7 @@
 #include "runtime_sharing/task_executor.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+
 namespace runtime_sharing::detail {
 
 CoroutineTask* task_of(const asio::any_io_executor& executor) noexcept {
@@ -32,6 +34,10 @@ void CoroutineTask::interrupt() {
     self->interrupted = true;
     self->signal.emit(asio::cancellation_type::terminal);
   });
+}
+
+void CoroutineTask::begin(asio::awaitable<void> coroutine, TaskGuard& guard) {
+  asio::co_spawn(TaskExecutor(this), std::move(coroutine), TaskCompletion(*this, std::move(guard)));
 }
 
 void CoroutineTask::run_steps() {

@@ -2,18 +2,22 @@
 
 #include "runtime_sharing/runtime_slot.hpp"
 
+#include "correct-example/tests/endless_tasks.hpp"
+#include "correct-example/tests/shutdown_reports.hpp"
+
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <atomic>
 #include <filesystem>
 #include <future>
 #include <latch>
 #include <malloc.h>
+#include <memory>
 #include <set>
 #include <thread>
 #include <vector>
@@ -26,9 +30,11 @@ using boost::system::error_code;
 using boost::system::system_error;
 using runtime_sharing::CancellationToken;
 using runtime_sharing::Errc;
+using runtime_sharing::Rung;
 using runtime_sharing::Runtime;
 using runtime_sharing::RuntimeSlot;
 using runtime_sharing::ShutdownReport;
+using testing::ElementsAre;
 using enum RuntimeSlot::WhileStopping;
 
 error_code error_of(const std::function<void()>& call) {
@@ -73,6 +79,61 @@ class Stopping {
   CancellationToken release_;
   std::future<ShutdownReport> report_;
 };
+
+TEST(RuntimeSlot, EachStartIsANewGeneration) {
+  RuntimeSlot slot({.name = "client", .threads = 1});
+
+  const auto first = slot.start();
+  first->shutdown();
+  const auto second = slot.start();
+  second->shutdown();
+
+  EXPECT_EQ(first->generation(), 1u);
+  EXPECT_EQ(second->generation(), 2u);
+  EXPECT_EQ(slot.current(), second);
+}
+
+TEST(RuntimeSlot, DoesNotStartASecondRuntimeBesideARunningOne) {
+  RuntimeSlot slot({.threads = 1});
+  const auto first = slot.start();
+
+  error_code code;
+  try {
+    slot.start();
+  } catch (const system_error& error) {
+    code = error.code();
+  }
+
+  EXPECT_EQ(code, Errc::runtime_running);
+  first->shutdown();
+}
+
+TEST(RuntimeSlot, SaysSoWhenThereIsNothingToShutDown) {
+  RuntimeSlot slot({.threads = 1});
+
+  error_code code;
+  try {
+    slot.async_shutdown({}, asio::use_future).get();
+  } catch (const system_error& error) {
+    code = error.code();
+  }
+
+  EXPECT_EQ(slot.current(), nullptr);
+  EXPECT_EQ(code, Errc::no_runtime);
+  EXPECT_THROW(slot.shutdown(), system_error);
+}
+
+TEST(RuntimeSlot, LetsGoOfARuntimeThatItHasShutDown) {
+  RuntimeSlot slot({.threads = 1});
+  const std::weak_ptr<Runtime> first = slot.start();
+  first.lock()->spawn("deaf", wait_for_ever);
+
+  const ShutdownReport report = slot.async_shutdown(quick, asio::use_future).get();
+
+  EXPECT_THAT(report.stragglers, ElementsAre(needing("deaf", Rung::interrupt)));
+  EXPECT_TRUE(first.expired());
+  EXPECT_NO_THROW(slot.start()->shutdown());
+}
 
 TEST(RuntimeSlotLifecycle, LoginDuringLogoutIsRefusedIfItWants) {
   Stopping stopping;

@@ -2,6 +2,12 @@
 # binary; every TEST is a ctest of its own, in a process of its own, with a hang guard.
 include(GoogleTest)
 
+# compile_as_test(<target>): a test's own source is optimised a little only. What it tests is the
+# library, compiled as everywhere.
+function(compile_as_test target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 function(add_unit_tests target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;LABELS")
   if(NOT arg_TIMEOUT)
@@ -10,7 +16,8 @@ function(add_unit_tests target)
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} GTest::gmock GTest::gtest_main project_warnings)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/scenario/precompiled.hpp)
+  use_precompiled_header(${target})
+  compile_as_test(${target})
   target_compile_definitions(${target} PRIVATE
     TEST_BINARY_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
     TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -151,16 +151,13 @@ TEST_P(ProgramThatIsToldToEnd, LeavesNoProcessAndNoFolderAtAnyMoment) {
   std::mt19937 random(7);
   for (int round = 0; round < 10; ++round) {
     const TemporaryFolder folder;
-    const auto moment = std::chrono::milliseconds(random() % 300);
+    const auto moment = std::chrono::milliseconds(1 + random() % 300);
 
-    const auto child =
-        run_child("/bin/sh",
-                  {"-c",
-                   "\"$0\" > /dev/null & program=$!; sleep " +
-                       std::to_string(static_cast<double>(moment.count()) / 1000) + "; kill -" +
-                       std::to_string(number) + " $program; wait $program",
-                   TEST_BINARY_DIR "/" + program},
-                  {.environment = {"TMPDIR=" + folder.path().string()}});
+    const auto child = run_child(
+        "/usr/bin/env",
+        {"timeout", "--preserve-status", "--signal=" + std::to_string(number),
+         std::to_string(static_cast<double>(moment.count()) / 1000), TEST_BINARY_DIR "/" + program},
+        {.environment = {"TMPDIR=" + folder.path().string()}});
 
     EXPECT_EQ(child.exit_code, 128 + number) << "after " << moment.count() << " ms: " << child.err;
     EXPECT_TRUE(fs::is_empty(folder.path())) << "after " << moment.count() << " ms";

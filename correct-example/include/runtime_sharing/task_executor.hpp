@@ -3,6 +3,7 @@
 #include "runtime_sharing/scope_state.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/execution.hpp>
 
@@ -39,6 +40,9 @@ class CoroutineTask : public TaskRecord, public TurnHook {
 
   /// A turn: runs the steps that are there. Called by who took the task out of the queue.
   void run_steps();
+  /// The coroutine's first step, here and now; its completion handler takes the guard. Compiled
+  /// once, in the library: Asio's co_spawn takes a compiler longer than all of a small caller.
+  void begin(asio::awaitable<void> coroutine, TaskGuard& guard);
   /// Instead of a turn that will not come: the steps are destroyed, now and later.
   void close() noexcept { queue_.close(); }
 

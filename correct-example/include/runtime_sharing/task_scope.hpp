@@ -6,7 +6,6 @@
 #include "runtime_sharing/task_executor.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -179,9 +178,7 @@ class SpawnedTask final : public CoroutineTask, private QueuedOperation {
     // cancelled, or after it, and then the signal has its slot.
     if (interrupted) return;
     try {
-      auto coroutine = (*callable_)();
-      asio::co_spawn(TaskExecutor(this), std::move(coroutine),
-                     TaskCompletion(*this, std::move(guard)));
+      begin((*callable_)(), guard);
     } catch (...) {
       guard.ended(std::current_exception());
     }

@@ -2,10 +2,11 @@
 #include <iostream>
 #include <runtime_sharing/runtime.hpp>
 
-#ifdef BOOST_ASIO_SEPARATE_COMPILATION
+#if defined(BOOST_ASIO_SEPARATE_COMPILATION) && !defined(OF_A_DEVELOPER_BUILD)
 #error "a macro of the library's developer mode reaches its consumers"
 #endif
 
+// [program]
 int main() {
   const auto runtime = runtime_sharing::Runtime::start({.name = "consumer"});
   runtime->spawn("patient task", [token = runtime->token()]() -> boost::asio::awaitable<void> {
@@ -17,3 +18,4 @@ int main() {
   std::cout << report << '\n';
   return report.graceful() && report.tasks_total == 1 ? 0 : 1;
 }
+// [/program]
