@@ -6,7 +6,10 @@
 #include <cerrno>
 #include <deque>
 #include <fstream>
+#include <memory>
+#include <string_view>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,6 +21,7 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t longest_sign_in_bytes = 256;
 
@@ -31,8 +35,10 @@ std::ifstream open_events(const std::filesystem::path& file) {
 
 }  // namespace
 
-/// Shared by the two coroutines of one client.
+/// One client, from its acceptance on. Two coroutines share it, on the server's thread.
 struct Homeserver::Session {
+  using Ptr = std::shared_ptr<Session>;
+
   Session(Homeserver& its_server, tcp::socket accepted)
       : server(its_server),
         socket(std::move(accepted)),
@@ -46,22 +52,83 @@ struct Homeserver::Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  void close() {
-    error_code ignored;
-    socket.close(ignored);
-    changed.cancel();
+  static asio::awaitable<void> serve(Ptr self) {
+    try {
+      co_await self->sign_in();
+      asio::co_spawn(self->socket.get_executor(), close_at_departure(self), asio::detached);
+      // After a replay the client closes first: closing here could cost it what it has not read.
+      co_await self->push_everything();
+    } catch (const boost::system::system_error& error) {
+      // A client may leave at any moment: that is no fault of the server.
+      spdlog::debug("task=homeserver event=session-ended reason=\"{}\"", error.what());
+      self->close();
+    }
   }
 
   /// Reads on, so that a client that leaves is noticed even when there is nothing to send. One that
   /// closes its sending side has left, too.
-  static asio::awaitable<void> close_at_departure(std::shared_ptr<Session> self) {
+  static asio::awaitable<void> close_at_departure(Ptr self) {
     std::array<char, 512> ignored;
     error_code error;
     while (!error) {
-      std::tie(error, std::ignore) = co_await self->socket.async_read_some(
-          asio::buffer(ignored), asio::as_tuple(asio::use_awaitable));
+      std::tie(error, std::ignore) =
+          co_await self->socket.async_read_some(asio::buffer(ignored), as_result);
     }
     self->close();
+  }
+
+  asio::awaitable<void> sign_in() {
+    socket.set_option(tcp::no_delay(true));
+    std::string line;
+    auto limited = asio::dynamic_buffer(line, longest_sign_in_bytes);
+    co_await asio::async_read_until(socket, limited, '\n', asio::use_awaitable);
+    signed_in = true;
+    ++server.connections_;
+    ++server.sign_ins_;
+  }
+
+  asio::awaitable<void> push_everything() {
+    if (!server.options_.events.empty()) co_await replay();
+    while (socket.is_open()) {
+      if (!outgoing.empty()) {
+        const std::string line = std::move(outgoing.front());
+        outgoing.pop_front();
+        co_await send(line);
+        ++server.lines_pushed_;
+      } else if (server.options_.after_replay == AfterReplay::close && !server.silent_) {
+        socket.shutdown(tcp::socket::shutdown_send);
+        co_return;
+      } else {
+        co_await changed.async_wait(as_result);
+      }
+    }
+  }
+
+  asio::awaitable<void> replay() {
+    auto events = open_events(server.options_.events);
+    std::vector<char> chunk(chunk_bytes);
+    char last = '\n';
+    while (events) {
+      events.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+      if (events.bad())
+        throw std::system_error(std::make_error_code(std::errc::io_error),
+                                "events file " + server.options_.events.string());
+      const auto size = static_cast<std::size_t>(events.gcount());
+      if (size > 0) last = chunk[size - 1];
+      co_await send({chunk.data(), size});
+    }
+    if (last != '\n') co_await send("\n");
+  }
+
+  asio::awaitable<void> send(std::string_view bytes) {
+    while (server.silent_ && socket.is_open()) co_await changed.async_wait(as_result);
+    co_await asio::async_write(socket, asio::buffer(bytes), asio::use_awaitable);
+  }
+
+  void close() {
+    error_code ignored;
+    socket.close(ignored);
+    changed.cancel();
   }
 
   Homeserver& server;
@@ -87,70 +154,12 @@ Homeserver::~Homeserver() {
 
 asio::awaitable<void> Homeserver::accept_clients() {
   for (;;) {
-    auto [error, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
+    auto [error, socket] = co_await acceptor_.async_accept(as_result);
     if (!acceptor_.is_open()) co_return;
     if (error) throw boost::system::system_error(error, "the homeserver cannot accept");
     auto session = std::make_shared<Session>(*this, std::move(socket));
-    asio::co_spawn(context_, serve(std::move(session)), options_.on_failure);
+    asio::co_spawn(context_, Session::serve(std::move(session)), options_.on_failure);
   }
-}
-
-asio::awaitable<void> Homeserver::serve(std::shared_ptr<Session> session) {
-  try {
-    session->socket.set_option(tcp::no_delay(true));
-    std::string line;
-    auto limited = asio::dynamic_buffer(line, longest_sign_in_bytes);
-    co_await asio::async_read_until(session->socket, limited, '\n', asio::use_awaitable);
-    session->signed_in = true;
-    ++connections_;
-    ++sign_ins_;
-    asio::co_spawn(context_, Session::close_at_departure(session), asio::detached);
-    // After a replay the client closes first: closing here could cost it what it has not read yet.
-    co_await push_everything(*session);
-  } catch (const boost::system::system_error& error) {
-    // A client may leave at any moment: that is no fault of the server.
-    spdlog::debug("task=homeserver event=session-ended reason=\"{}\"", error.what());
-    session->close();
-  }
-}
-
-asio::awaitable<void> Homeserver::push_everything(Session& session) {
-  if (!options_.events.empty()) co_await replay(session);
-  while (session.socket.is_open()) {
-    if (!session.outgoing.empty()) {
-      const std::string line = std::move(session.outgoing.front());
-      session.outgoing.pop_front();
-      co_await send(session, line);
-      ++lines_pushed_;
-    } else if (options_.after_replay == AfterReplay::close && !silent_) {
-      session.socket.shutdown(tcp::socket::shutdown_send);
-      co_return;
-    } else {
-      co_await session.changed.async_wait(asio::as_tuple(asio::use_awaitable));
-    }
-  }
-}
-
-asio::awaitable<void> Homeserver::replay(Session& session) {
-  auto events = open_events(options_.events);
-  std::vector<char> chunk(chunk_bytes);
-  char last = '\n';
-  while (events) {
-    events.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
-    if (events.bad())
-      throw std::system_error(std::make_error_code(std::errc::io_error),
-                              "events file " + options_.events.string());
-    const auto size = static_cast<std::size_t>(events.gcount());
-    if (size > 0) last = chunk[size - 1];
-    co_await send(session, {chunk.data(), size});
-  }
-  if (last != '\n') co_await send(session, "\n");
-}
-
-asio::awaitable<void> Homeserver::send(Session& session, std::string_view bytes) {
-  while (silent_ && session.socket.is_open())
-    co_await session.changed.async_wait(asio::as_tuple(asio::use_awaitable));
-  co_await asio::async_write(session.socket, asio::buffer(bytes), asio::use_awaitable);
 }
 
 void Homeserver::fall_silent() {

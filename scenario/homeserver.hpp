@@ -7,10 +7,8 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <set>
 #include <string>
-#include <string_view>
 
 namespace scenario {
 
@@ -63,12 +61,7 @@ class Homeserver {
  private:
   struct Session;
 
-  // All of these run on the server's thread.
   boost::asio::awaitable<void> accept_clients();
-  boost::asio::awaitable<void> serve(std::shared_ptr<Session> session);
-  boost::asio::awaitable<void> push_everything(Session& session);
-  boost::asio::awaitable<void> replay(Session& session);
-  boost::asio::awaitable<void> send(Session& session, std::string_view bytes);
 
   const Options options_;
   std::atomic<int> connections_{0};

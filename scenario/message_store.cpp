@@ -139,7 +139,12 @@ std::int64_t MessageStore::rows_of(const std::string& user) const {
 struct PoolState {
   using Turn = asio::experimental::concurrent_channel<void(error_code)>;
 
-  void put_back(std::unique_ptr<Connection> connection);
+  void put_back(std::unique_ptr<Connection> connection) {
+    const boost::lock_guard<boost::mutex> lock(mutex);
+    idle.push_back(std::move(connection));
+    for (const auto& waiter : std::exchange(waiting, {}))
+      if (const auto turn = waiter.lock()) turn->try_send(error_code());
+  }
 
   const asio::any_io_executor executor;
   const std::size_t size;
@@ -149,13 +154,6 @@ struct PoolState {
   std::vector<std::unique_ptr<Connection>> idle = {};
   std::vector<std::weak_ptr<Turn>> waiting = {};  // each is told once, by put_back()
 };
-
-void PoolState::put_back(std::unique_ptr<Connection> connection) {
-  const boost::lock_guard<boost::mutex> lock(mutex);
-  idle.push_back(std::move(connection));
-  for (const auto& waiter : std::exchange(waiting, {}))
-    if (const auto turn = waiter.lock()) turn->try_send(error_code());
-}
 
 namespace {
 
