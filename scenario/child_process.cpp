@@ -87,8 +87,8 @@ std::vector<char*> null_terminated(std::vector<std::string>& strings) {
 
   ::posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  for (int stream = 0; stream < 3; ++stream)
-    ::posix_spawn_file_actions_adddup2(&actions, streams.at(stream), stream);
+  int stream = 0;
+  for (const int end : streams) ::posix_spawn_file_actions_adddup2(&actions, end, stream++);
   ::posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   const auto none = set_of({});
