@@ -13,12 +13,12 @@ namespace scenario {
 
 /// How a child process ended and what it said.
 struct ChildResult {
-  std::optional<int> exit_code;     ///< empty: it was ended by a signal
-  int signal = 0;                   ///< 0: it ended by itself
-  bool timed_out = false;           ///< the watchdog ended it
-  std::string out;                  ///< its standard output
-  std::string err;                  ///< its standard error
-  std::vector<std::string> stacks;  ///< where its threads were at the time-out, if asked for
+  std::optional<int> exit_code;          ///< empty: it was ended by a signal
+  int signal = 0;                        ///< 0: it ended by itself
+  bool timed_out = false;                ///< the watchdog ended it
+  std::string out = {};                  ///< its standard output
+  std::string err = {};                  ///< its standard error
+  std::vector<std::string> stacks = {};  ///< where its threads were at the time-out, if asked for
   std::chrono::duration<double, std::milli> duration{};
 };
 
@@ -26,7 +26,7 @@ struct ChildOptions {
   std::chrono::milliseconds time_limit{30'000};  ///< the watchdog: then the child is killed
   bool collect_stacks = false;                   ///< at the time-out, unless it was done before
   std::string input = {};                        ///< written to its standard input, then closed
-  bool keep_input_open = false;                  ///< do not close it: send() may write more
+  bool keep_input_open = false;                  ///< do not close it
   std::vector<std::string> environment = {};     ///< "NAME=value", added to this process's own
 };
 
@@ -34,7 +34,6 @@ struct ChildOptions {
 class RunningChild {
  public:
   virtual ~RunningChild() = default;
-  virtual void send(std::string_view input) = 0;  ///< to its standard input
   virtual void signal(int number) = 0;
   virtual void end_after(std::chrono::milliseconds time) = 0;  ///< a new limit, from its start
   virtual void collect_stacks() = 0;  ///< now; by gdb, where that is present
@@ -74,7 +73,6 @@ std::filesystem::path this_program();
 /// In a child, first thing: it ends together with its parent, even a killed one, and lets a
 /// debugger look at it, which Linux allows only to an ancestor. Both on Linux only.
 void depend_on_parent(int parent_process);
-int this_process();
 
 /// Ends this process as if the signal had never been caught.
 [[noreturn]] void end_by(int signal);

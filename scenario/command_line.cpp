@@ -4,16 +4,17 @@
 #include "scenario/output.hpp"
 
 #include <boost/algorithm/string/join.hpp>
+#include <boost/lexical_cast/try_lexical_convert.hpp>
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/version.hpp>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <utility>
@@ -34,11 +35,9 @@ int read_number(const po::variables_map& given, const std::string& option, int l
                 int highest) {
   const auto& text = given[option].as<std::string>();
   int number = 0;
-  const auto end = text.data() + text.size();
-  const auto [stopped_at, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || stopped_at != end || number < lowest || number > highest)
-    throw UsageError("--" + option + " takes a number from " + std::to_string(lowest) + " to " +
-                     std::to_string(highest) + ", not '" + text + "'");
+  if (!boost::conversion::try_lexical_convert(text, number) || number < lowest || number > highest)
+    throw UsageError(
+        fmt::format("--{} takes a number from {} to {}, not '{}'", option, lowest, highest, text));
   return number;
 }
 
@@ -135,11 +134,10 @@ CommonOptions read_common(const po::variables_map& given) {
 void tell_rejected_lines(std::string_view program, const Settings& settings) {
   const auto& tally = settings.recorded;
   if (tally.rejected == 0) return;
-  complain(program, std::to_string(tally.rejected) + " of " + std::to_string(tally.lines()) +
-                        (tally.lines() == 1 ? " line" : " lines") + " in " +
-                        settings.events.string() + " rejected; line " +
-                        std::to_string(tally.first_rejected_line) + ": " +
-                        tally.first_rejected_reason);
+  complain(program,
+           fmt::format("{} of {} {} in {} rejected; line {}: {}", tally.rejected, tally.lines(),
+                       tally.lines() == 1 ? "line" : "lines", settings.events.string(),
+                       tally.first_rejected_line, tally.first_rejected_reason));
 }
 
 std::vector<std::string> to_arguments(const CommonOptions& options) {
@@ -150,8 +148,7 @@ std::vector<std::string> to_arguments(const CommonOptions& options) {
 }
 
 std::string version_line(std::string_view program) {
-  return std::string(program) + " " + std::string(project_version()) + " (Boost " +
-         boost_version() + ")";
+  return fmt::format("{} {} (Boost {})", program, project_version(), boost_version());
 }
 
 std::string_view project_version() {
@@ -159,8 +156,8 @@ std::string_view project_version() {
 }
 
 std::string boost_version() {
-  return std::to_string(BOOST_VERSION / 100'000) + "." +
-         std::to_string(BOOST_VERSION / 100 % 1000) + "." + std::to_string(BOOST_VERSION % 100);
+  return fmt::format("{}.{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000,
+                     BOOST_VERSION % 100);
 }
 
 void log_to_stderr(const std::string& level) {

@@ -1,11 +1,8 @@
 #include "scenario/event.hpp"
 
-#include <boost/json/error.hpp>
-#include <boost/json/monotonic_resource.hpp>
-#include <boost/json/parser.hpp>
-#include <boost/json/value.hpp>
-#include <boost/system/error_code.hpp>
+#include <boost/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -17,10 +14,6 @@ namespace json = boost::json;
 
 std::string at_byte(std::size_t offset) {
   return " at byte " + std::to_string(offset + 1);
-}
-
-Rejection overlong_line() {
-  return {"longer than " + std::to_string(max_line_bytes) + " bytes"};
 }
 
 /// Boost.JSON's words, where they would leave a stranger guessing.
@@ -37,7 +30,7 @@ Rejection unreadable(std::string_view line, std::size_t offset,
 bool read_string(const json::object& object, std::string_view key, std::string& to) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr || !value->is_string()) return false;
-  to.assign(value->get_string().data(), value->get_string().size());
+  to = value->get_string();
   return true;
 }
 
@@ -59,7 +52,8 @@ std::variant<Event, Rejection> to_event(const json::value& value) {
 
 std::variant<Event, Rejection> parse_event(std::string_view line) {
   if (line.empty()) return Rejection{"empty line"};
-  if (line.size() > max_line_bytes) return overlong_line();
+  if (line.size() > max_line_bytes)
+    return Rejection{"longer than " + std::to_string(max_line_bytes) + " bytes"};
 
   // On the stack, so that an ordinary line costs no allocation but the event's own strings.
   std::array<unsigned char, 4096> value_memory;
@@ -86,74 +80,34 @@ void EventReader::feed(std::string_view bytes) {
   pending_.append(bytes);
 }
 
-void EventReader::finish() {
-  finished_ = true;
-}
-
 std::optional<Event> EventReader::next() {
   while (const auto line = next_line()) {
-    if (auto event = take_line(*line)) return event;
+    auto parsed = parse_event(*line);
+    if (auto* event = std::get_if<Event>(&parsed)) {
+      ++tally_.accepted;
+      return std::move(*event);
+    }
+    if (++tally_.rejected > 1) continue;
+    tally_.first_rejected_line = tally_.lines();
+    tally_.first_rejected_reason = std::get<Rejection>(parsed).reason;
   }
   return std::nullopt;
 }
 
 std::optional<std::string_view> EventReader::next_line() {
-  if (overlong_ && !skip_rest_of_line()) return std::nullopt;
   const auto newline = pending_.find('\n', scanned_);
-  if (newline != std::string::npos) return cut(newline, newline + 1);
-  scanned_ = pending_.size();
-  if (finished_ && position_ < pending_.size()) return cut(pending_.size(), pending_.size());
-  reject_if_overlong();
-  return std::nullopt;
-}
-
-std::string_view EventReader::cut(std::size_t end, std::size_t next_line_begins) {
-  auto line = std::string_view(pending_).substr(position_, end - position_);
-  position_ = scanned_ = next_line_begins;
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
-bool EventReader::skip_rest_of_line() {
-  const auto newline = pending_.find('\n', scanned_);
-  overlong_ = newline == std::string::npos;
-  if (overlong_) {
-    drop_pending();
-    return false;
-  }
-  position_ = scanned_ = newline + 1;
-  return true;
-}
-
-void EventReader::reject_if_overlong() {
-  const auto line = std::string_view(pending_).substr(position_);
-  const std::size_t carriage_return = line.ends_with('\r') ? 1 : 0;
-  if (line.size() - carriage_return <= max_line_bytes) return;
-  overlong_ = true;
-  count(overlong_line());
-  drop_pending();
-}
-
-void EventReader::drop_pending() {
-  pending_.clear();
-  position_ = scanned_ = 0;
-}
-
-std::optional<Event> EventReader::take_line(std::string_view line) {
-  auto parsed = parse_event(line);
-  if (const auto* rejection = std::get_if<Rejection>(&parsed)) {
-    count(*rejection);
+  const bool ends_here = newline != std::string::npos;
+  if (!ends_here && !(finished_ && position_ < pending_.size())) {
+    // Of a line that is too long, no more is kept than what shows that it is.
+    pending_.resize(std::min(pending_.size(), position_ + max_line_bytes + 2));
+    scanned_ = pending_.size();
     return std::nullopt;
   }
-  ++tally_.accepted;
-  return std::get<Event>(std::move(parsed));
-}
-
-void EventReader::count(const Rejection& rejection) {
-  ++tally_.rejected;
-  if (tally_.rejected > 1) return;
-  tally_.first_rejected_line = tally_.lines();
-  tally_.first_rejected_reason = rejection.reason;
+  const auto end = std::min(newline, pending_.size());
+  auto line = std::string_view(pending_).substr(position_, end - position_);
+  position_ = scanned_ = ends_here ? end + 1 : end;
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
 }
 
 }  // namespace scenario

@@ -52,7 +52,7 @@ class EventReader {
   void feed(std::string_view bytes);
 
   /// Says that the stream has ended: what follows the last newline is a line too, if not empty.
-  void finish();
+  void finish() noexcept { finished_ = true; }
   bool finished() const noexcept { return finished_; }
 
   /// The next accepted event among what was fed; nullopt when more bytes are needed.
@@ -63,17 +63,10 @@ class EventReader {
 
  private:
   std::optional<std::string_view> next_line();
-  std::string_view cut(std::size_t end, std::size_t next_line_begins);
-  bool skip_rest_of_line();
-  void reject_if_overlong();
-  void drop_pending();
-  std::optional<Event> take_line(std::string_view line);
-  void count(const Rejection& rejection);
 
   std::string pending_;       // fed and not yet cut off
   std::size_t position_ = 0;  // where the next line begins in pending_
   std::size_t scanned_ = 0;   // up to here no line ending was found: never looked at twice
-  bool overlong_ = false;     // inside a line that is already rejected: skip to its end
   bool finished_ = false;
   EventTally tally_;
 };

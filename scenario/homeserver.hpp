@@ -1,12 +1,13 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio.hpp>
+#include <boost/thread/thread.hpp>
 
-#include <cstdint>
+#include <atomic>
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <memory>
+#include <set>
 #include <string>
 
 namespace scenario {
@@ -27,7 +28,6 @@ class Homeserver {
   struct Options {
     std::filesystem::path events;  ///< empty: push nothing on sign-in
     AfterReplay after_replay = AfterReplay::keep_open;
-    bool trickle = false;  ///< send byte by byte, each in a packet of its own
     /// Called on the server's thread with what it failed by: no descriptor, the file unreadable.
     std::function<void(std::exception_ptr)> on_failure = [](std::exception_ptr) {};
   };
@@ -38,9 +38,10 @@ class Homeserver {
   Homeserver(const Homeserver&) = delete;
   Homeserver& operator=(const Homeserver&) = delete;
 
-  boost::asio::ip::tcp::endpoint endpoint() const;
+  boost::asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
 
-  /// From now on nothing is sent; connections stay open. push() is remembered for speak().
+  /// From now on nothing is sent but what is on its way; connections stay open. push() is
+  /// remembered for speak().
   void fall_silent();
   void speak();
 
@@ -51,15 +52,30 @@ class Homeserver {
   void drop_connections();
 
   /// Users signed in and connected at this moment.
-  int connections() const noexcept;
+  int connections() const noexcept { return connections_; }
   /// Sign-ins so far.
-  int sign_ins() const noexcept;
+  int sign_ins() const noexcept { return sign_ins_; }
   /// Pushed lines that were sent so far, counted for each client that they went to.
-  int lines_pushed() const noexcept;
+  int lines_pushed() const noexcept { return lines_pushed_; }
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Session;
+
+  boost::asio::awaitable<void> accept_clients();
+
+  const Options options_;
+  std::atomic<int> connections_{0};
+  std::atomic<int> sign_ins_{0};
+  std::atomic<int> lines_pushed_{0};
+
+  // The server's thread alone uses these.
+  bool silent_ = false;
+  std::set<Session*> sessions_;  // of every accepted client
+  boost::asio::io_context context_{1};
+  boost::asio::ip::tcp::acceptor acceptor_{context_, {boost::asio::ip::address_v4::loopback(), 0}};
+
+  const boost::asio::ip::tcp::endpoint endpoint_ = acceptor_.local_endpoint();
+  boost::thread thread_;  // last: everything above is there before it starts
 };
 
 }  // namespace scenario

@@ -1,20 +1,14 @@
 #include "scenario/message_store.hpp"
 
-#include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
-#include <boost/asio/error.hpp>
+#include <boost/asio.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 #include <boost/thread/lock_guard.hpp>
-#include <boost/thread/mutex.hpp>
 
-#include <atomic>
 #include <cerrno>
-#include <deque>
+#include <chrono>
 #include <sqlite3.h>
 #include <stdexcept>
 #include <stdlib.h>
@@ -32,6 +26,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr auto schema = R"sql(
+  PRAGMA journal_mode = WAL;
   CREATE TABLE IF NOT EXISTS messages (
     user TEXT NOT NULL, room TEXT NOT NULL, sender TEXT NOT NULL, ts INTEGER NOT NULL,
     body TEXT NOT NULL);
@@ -53,24 +48,13 @@ auto naming(const std::filesystem::path& file, Work work) {
   }
 }
 
-/// Ready for the next use whatever became of this one.
-class StatementUse {
- public:
-  explicit StatementUse(SQLite::Statement& statement) : statement_(statement) {}
-  ~StatementUse() { statement_.tryReset(); }
-  StatementUse(const StatementUse&) = delete;
-  StatementUse& operator=(const StatementUse&) = delete;
-
- private:
-  SQLite::Statement& statement_;
-};
-
-SQLite::Database create(const std::filesystem::path& file) {
-  SQLite::Database database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  database.setBusyTimeout(2000);
-  database.exec("PRAGMA journal_mode = WAL");
-  database.exec(schema);
-  return database;
+SQLite::Database open(const std::filesystem::path& file, int flags, const char* first_words) {
+  return naming(file, [&] {
+    constexpr int busy_timeout_ms = 60'000;
+    SQLite::Database database(file.string(), SQLite::OPEN_READWRITE | flags, busy_timeout_ms);
+    database.exec(first_words);
+    return database;
+  });
 }
 
 }  // namespace
@@ -89,30 +73,12 @@ Sample sample_machine() {
   return sample;
 }
 
-struct Connection::Impl {
-  Impl(std::filesystem::path where, std::chrono::milliseconds busy_timeout)
-      : file(std::move(where)),
-        database(file.string(), SQLite::OPEN_READWRITE, static_cast<int>(busy_timeout.count())),
-        message(database, "INSERT INTO messages VALUES (?, ?, ?, ?, ?)"),
-        sample(database, "INSERT INTO samples VALUES (?, ?, ?, ?, ?)") {
-    database.exec("PRAGMA synchronous = NORMAL");
-  }
-
-  const std::filesystem::path file;
-  SQLite::Database database;
-  SQLite::Statement message;
-  SQLite::Statement sample;
-};
-
-Connection::Connection(const std::filesystem::path& file, std::chrono::milliseconds busy_timeout)
-    : impl_(naming(file, [&] { return std::make_unique<Impl>(file, busy_timeout); })) {}
-
-Connection::~Connection() = default;
+Connection::Connection(const std::filesystem::path& file)
+    : database_(open(file, 0, "PRAGMA synchronous = NORMAL")) {}
 
 void Connection::insert_message(const std::string& user, const Event& event) {
-  naming(impl_->file, [&] {
-    auto& insert = impl_->message;
-    const StatementUse use(insert);
+  naming(database_.getFilename(), [&] {
+    SQLite::Statement insert(database_, "INSERT INTO messages VALUES (?, ?, ?, ?, ?)");
     insert.bindNoCopy(1, user);
     insert.bindNoCopy(2, event.room);
     insert.bindNoCopy(3, event.sender);
@@ -123,81 +89,45 @@ void Connection::insert_message(const std::string& user, const Event& event) {
 }
 
 void Connection::insert_samples(const std::string& user, std::span<const Sample> samples) {
-  naming(impl_->file, [&] {
-    SQLite::Transaction transaction(impl_->database, SQLite::TransactionBehavior::IMMEDIATE);
-    auto& insert = impl_->sample;
+  naming(database_.getFilename(), [&] {
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    SQLite::Statement insert(database_, "INSERT INTO samples VALUES (?, ?, ?, ?, ?)");
     for (const Sample& sample : samples) {
-      const StatementUse use(insert);
       insert.bindNoCopy(1, user);
       insert.bind(2, sample.taken_at_us);
       insert.bind(3, sample.load);
       insert.bind(4, sample.memory_available_kib);
       insert.bind(5, sample.resident_kib);
       insert.exec();
+      insert.reset();
     }
     transaction.commit();
   });
 }
 
 void Connection::reset() noexcept {
-  impl_->message.tryReset();
-  impl_->sample.tryReset();
-  const bool in_transaction = sqlite3_get_autocommit(impl_->database.getHandle()) == 0;
-  if (in_transaction) impl_->database.tryExec("ROLLBACK");
+  database_.tryExec("ROLLBACK");  // without a transaction it does nothing
 }
 
-void Connection::limit_file_to_its_present_size() {
-  naming(impl_->file, [&] {
-    const int pages = impl_->database.execAndGet("PRAGMA page_count");
-    impl_->database.exec("PRAGMA max_page_count = " + std::to_string(pages));
+MessageStore::MessageStore(const std::filesystem::path& file)
+    : database_(open(file, SQLite::OPEN_CREATE, schema)) {}
+
+std::int64_t MessageStore::count(const char* query, const std::string& user) const {
+  return naming(file(), [&] {
+    const boost::lock_guard<boost::mutex> lock(mutex_);
+    SQLite::Statement statement(database_, query);
+    statement.bindNoCopy(1, user);
+    statement.executeStep();
+    return statement.getColumn(0).getInt64();
   });
 }
 
-struct MessageStore::Impl {
-  explicit Impl(const std::filesystem::path& where)
-      : file(where),
-        database(create(file)),
-        messages(database, "SELECT count(*) FROM messages WHERE user = ?"),
-        samples(database, "SELECT count(*) FROM samples WHERE user = ?") {}
-
-  std::int64_t count(SQLite::Statement& statement, const std::string& user) {
-    return naming(file, [&] {
-      const boost::lock_guard<boost::mutex> lock(mutex);
-      const StatementUse use(statement);
-      statement.bind(1, user);
-      statement.executeStep();
-      return statement.getColumn(0).getInt64();
-    });
-  }
-
-  const std::filesystem::path file;
-  // Leases outlive the store where a broken experiment leaves them behind.
-  const std::shared_ptr<std::atomic<int>> on_loan = std::make_shared<std::atomic<int>>(0);
-  boost::mutex mutex;  // guards everything below
-  SQLite::Database database;
-  SQLite::Statement messages;
-  SQLite::Statement samples;
-};
-
-int MessageStore::connections_open() const noexcept {
-  return *impl_->on_loan;
-}
-
-MessageStore::MessageStore(std::filesystem::path file)
-    : impl_(naming(file, [&] { return std::make_unique<Impl>(file); })) {}
-
-MessageStore::~MessageStore() = default;
-
-const std::filesystem::path& MessageStore::file() const noexcept {
-  return impl_->file;
-}
-
 std::int64_t MessageStore::messages_of(const std::string& user) const {
-  return impl_->count(impl_->messages, user);
+  return count("SELECT count(*) FROM messages WHERE user = ?", user);
 }
 
 std::int64_t MessageStore::samples_of(const std::string& user) const {
-  return impl_->count(impl_->samples, user);
+  return count("SELECT count(*) FROM samples WHERE user = ?", user);
 }
 
 std::int64_t MessageStore::rows_of(const std::string& user) const {
@@ -206,173 +136,89 @@ std::int64_t MessageStore::rows_of(const std::string& user) const {
 
 /// Held by the pool, by each lease and by each return that is on its way, so that it is there for
 /// whichever of them ends last.
-///
-/// A channel of all idle connections would do, were it not for Boost 1.81: there a cancelled
-/// receive leaves a buffered channel that refuses to send. So each wait has a channel of its own.
-struct Lease::PoolState {
-  using Wait =
-      asio::experimental::concurrent_channel<void(error_code, std::unique_ptr<Connection>)>;
-  class TakenOut;
+struct PoolState {
+  using Turn = asio::experimental::concurrent_channel<void(error_code)>;
 
-  PoolState(asio::any_io_executor where, int connections,
-            std::shared_ptr<std::atomic<int>> on_loan_of_the_store)
-      : executor(std::move(where)),
-        size(connections),
-        on_loan_of_all(std::move(on_loan_of_the_store)) {}
-
-  static asio::awaitable<Lease> acquire(std::shared_ptr<PoolState> self);
-  static asio::awaitable<void> drain(std::shared_ptr<PoolState> self);
-
-  asio::awaitable<std::unique_ptr<Connection>> take();
-  std::shared_ptr<Wait> begin_wait();
-  void abandon_wait(const std::shared_ptr<Wait>& wait);
-  void put_back(std::unique_ptr<Connection> connection);
+  void put_back(std::unique_ptr<Connection> connection) {
+    const boost::lock_guard<boost::mutex> lock(mutex);
+    idle.push_back(std::move(connection));
+    for (const auto& waiter : std::exchange(waiting, {}))
+      if (const auto turn = waiter.lock()) turn->try_send(error_code());
+  }
 
   const asio::any_io_executor executor;
-  const int size;
-  const std::shared_ptr<std::atomic<int>> on_loan_of_all;  // the store's pools together
-  std::atomic<int> on_loan{0};
+  const std::size_t size;
+  const std::shared_ptr<std::atomic<int>> on_loan;  // of the store's pools together
 
-  boost::mutex mutex;  // guards the rest; never held across a suspension
-  std::vector<std::unique_ptr<Connection>> idle;
-  std::deque<std::shared_ptr<Wait>> waiting;  // empty while a connection is idle
+  boost::mutex mutex = {};  // guards the rest; never held across a suspension
+  std::vector<std::unique_ptr<Connection>> idle = {};
+  std::vector<std::weak_ptr<Turn>> waiting = {};  // each is told once, by put_back()
 };
 
-/// Connections that drain() has taken: not on loan, and put back whatever happens. By a handler
-/// and not at once, because the frame may be destroyed with its context, when the waits are shut
-/// down already: a handler that is posted then is destroyed unheard.
-class Lease::PoolState::TakenOut {
- public:
-  explicit TakenOut(std::shared_ptr<PoolState> pool) : pool_(std::move(pool)) {}
-  ~TakenOut() {
-    for (auto& connection : connections_) put_back(std::move(connection));
-  }
-  TakenOut(const TakenOut&) = delete;
-  TakenOut& operator=(const TakenOut&) = delete;
+namespace {
 
-  void add(std::unique_ptr<Connection> connection) {
-    connections_.push_back(std::move(connection));
-  }
-
- private:
-  void put_back(std::unique_ptr<Connection> connection) noexcept try {
-    asio::post(pool_->executor, [pool = pool_, back = std::move(connection)]() mutable {
-      pool->put_back(std::move(back));
-    });
-  } catch (...) {  // no memory to post with: the connection never comes back
-  }
-
-  std::shared_ptr<PoolState> pool_;
-  std::vector<std::unique_ptr<Connection>> connections_;
-};
-
-asio::awaitable<std::unique_ptr<Connection>> Lease::PoolState::take() {
-  const auto wait = begin_wait();
-  try {
-    co_return co_await wait->async_receive(asio::use_awaitable);
-  } catch (const boost::system::system_error&) {
-    abandon_wait(wait);
+/// Waits as on a condition variable, until `attempt`, which is called under the lock, succeeds.
+///
+/// A channel of idle connections would do, were it not for Boost 1.81: there a cancelled receive
+/// leaves a buffered channel that refuses to send. So each wait has a channel of its own.
+template <typename Attempt>
+asio::awaitable<void> wait_until(std::shared_ptr<PoolState> pool, Attempt attempt) {
+  for (;;) {
+    const auto turn = std::make_shared<PoolState::Turn>(pool->executor, 1);
+    {
+      const boost::lock_guard<boost::mutex> lock(pool->mutex);
+      if (attempt()) co_return;
+      pool->waiting.push_back(turn);
+    }
+    const auto [error] = co_await turn->async_receive(asio::as_tuple(asio::use_awaitable));
     // The channel has a word of its own for a cancelled wait; the tasks know Asio's.
-    throw boost::system::system_error(asio::error::operation_aborted);
+    if (error) throw boost::system::system_error(asio::error::operation_aborted);
   }
 }
 
-std::shared_ptr<Lease::PoolState::Wait> Lease::PoolState::begin_wait() {
-  auto wait = std::make_shared<Wait>(executor, 1);
-  const boost::lock_guard<boost::mutex> lock(mutex);
-  if (idle.empty()) {
-    waiting.push_back(wait);
-  } else {
-    wait->try_send(error_code(), std::move(idle.back()));
-    idle.pop_back();
-  }
-  return wait;
+asio::awaitable<Lease> acquire_from(std::shared_ptr<PoolState> pool) {
+  std::unique_ptr<Connection> connection;
+  const auto take = [&] {
+    if (pool->idle.empty()) return false;
+    connection = std::move(pool->idle.back());
+    pool->idle.pop_back();
+    return true;
+  };
+  co_await wait_until(pool, take);
+  ++*pool->on_loan;
+  co_return Lease(connection.release(), GiveBack{std::move(pool)});
 }
 
-void Lease::PoolState::abandon_wait(const std::shared_ptr<Wait>& wait) {
-  {
-    const boost::lock_guard<boost::mutex> lock(mutex);
-    std::erase(waiting, wait);
-  }
-  // A connection may have been sent after the wait was cancelled: it goes to the next.
-  wait->try_receive([this](error_code, std::unique_ptr<Connection> connection) {
-    put_back(std::move(connection));
-  });
+asio::awaitable<void> drain(std::shared_ptr<PoolState> pool) {
+  const auto all_are_back = [&] { return pool->idle.size() == pool->size; };
+  co_await wait_until(pool, all_are_back);
 }
 
-void Lease::PoolState::put_back(std::unique_ptr<Connection> connection) {
-  const boost::lock_guard<boost::mutex> lock(mutex);
-  while (!waiting.empty()) {
-    const auto next = std::move(waiting.front());
-    waiting.pop_front();
-    // Refused by a wait that has been cancelled.
-    if (next->try_send(error_code(), std::move(connection))) return;
-  }
-  idle.push_back(std::move(connection));
-}
+}  // namespace
 
-asio::awaitable<Lease> Lease::PoolState::acquire(std::shared_ptr<PoolState> self) {
-  auto connection = co_await self->take();
-  ++self->on_loan;
-  ++*self->on_loan_of_all;
-  co_return Lease(std::move(self), std::move(connection));
-}
-
-asio::awaitable<void> Lease::PoolState::drain(std::shared_ptr<PoolState> self) {
-  TakenOut taken_out(self);
-  for (int i = 0; i < self->size; ++i) {
-    auto connection = co_await self->take();
-    taken_out.add(std::move(connection));
-  }
-}
-
-Lease::Lease(std::shared_ptr<PoolState> pool, std::unique_ptr<Connection> connection) noexcept
-    : pool_(std::move(pool)), connection_(std::move(connection)) {}
-
-Lease& Lease::operator=(Lease&& other) noexcept {
-  if (this == &other) return *this;
-  give_back();
-  pool_ = std::move(other.pool_);
-  connection_ = std::move(other.connection_);
-  return *this;
-}
-
-Lease::~Lease() {
-  give_back();
-}
-
-void Lease::give_back() noexcept try {
-  if (!connection_) return;
-  const auto executor = pool_->executor;  // a copy: the handler takes the pool away
-  asio::post(executor, [pool = std::move(pool_), connection = std::move(connection_)]() mutable {
-    connection->reset();
-    --pool->on_loan;
-    --*pool->on_loan_of_all;
-    pool->put_back(std::move(connection));
-  });
+void GiveBack::operator()(Connection* connection) const noexcept try {
+  auto reset_and_return = [state = pool, back = std::unique_ptr<Connection>(connection)]() mutable {
+    back->reset();
+    --*state->on_loan;
+    state->put_back(std::move(back));
+  };
+  asio::post(pool->executor, std::move(reset_and_return));
 } catch (...) {  // no memory to post with: the connection never comes back
 }
 
-ConnectionPool::ConnectionPool(const MessageStore& store, asio::any_io_executor executor, int size)
-    : state_(std::make_shared<Lease::PoolState>(std::move(executor), size, store.impl_->on_loan)) {
-  if (size < 1) throw std::invalid_argument("a connection pool needs at least one connection");
-  for (int i = 0; i < size; ++i) state_->put_back(std::make_unique<Connection>(store.file()));
+ConnectionPool::ConnectionPool(const MessageStore& store, asio::any_io_executor executor,
+                               std::size_t size)
+    : state_(new PoolState{std::move(executor), size, store.on_loan_}) {
+  if (size == 0) throw std::invalid_argument("a connection pool needs at least one connection");
+  while (state_->idle.size() < size) state_->put_back(std::make_unique<Connection>(store.file()));
 }
 
-asio::awaitable<Lease> ConnectionPool::acquire() {
-  return Lease::PoolState::acquire(state_);
+asio::awaitable<Lease> ConnectionPool::acquire() const {
+  return acquire_from(state_);
 }
 
-asio::awaitable<void> ConnectionPool::drained() {
-  return Lease::PoolState::drain(state_);
-}
-
-int ConnectionPool::size() const noexcept {
-  return state_->size;
-}
-
-int ConnectionPool::connections_open() const noexcept {
-  return state_->on_loan;
+asio::awaitable<void> ConnectionPool::drained() const {
+  return drain(state_);
 }
 
 }  // namespace scenario

@@ -2,10 +2,13 @@
 
 #include "scenario/event.hpp"
 
+#include <SQLiteCpp/Database.h>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/thread/mutex.hpp>
 
-#include <chrono>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -29,25 +32,18 @@ Sample sample_machine();
 class Connection {
  public:
   /// Throws std::runtime_error, naming the file and SQLite's reason, if it cannot be opened.
-  /// A call that finds the database locked waits for `busy_timeout` before it throws.
-  explicit Connection(const std::filesystem::path& file,
-                      std::chrono::milliseconds busy_timeout = std::chrono::minutes(1));
-  ~Connection();
+  explicit Connection(const std::filesystem::path& file);
 
   /// Each call is one transaction: all of it is stored, or nothing and it throws
-  /// std::runtime_error with SQLite's reason (disk full, database locked).
+  /// std::runtime_error with SQLite's reason (disk full; locked by another for a minute).
   void insert_message(const std::string& user, const Event& event);
   void insert_samples(const std::string& user, std::span<const Sample> samples);
 
-  /// Leaves no transaction open and no statement half-way, as a returned connection must be.
+  /// Leaves no transaction open, as a returned connection must be.
   void reset() noexcept;
 
-  // For tests: real faults, made by SQLite itself.
-  void limit_file_to_its_present_size();  ///< every later growth is SQLITE_FULL
-
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  SQLite::Database database_;
 };
 
 /// The database file in WAL mode, with its schema. Outlives every session and every runtime;
@@ -55,73 +51,58 @@ class Connection {
 class MessageStore {
  public:
   /// Creates the file and the schema. Throws std::runtime_error if it cannot be written.
-  explicit MessageStore(std::filesystem::path file);
-  ~MessageStore();
-  MessageStore(const MessageStore&) = delete;
-  MessageStore& operator=(const MessageStore&) = delete;
+  explicit MessageStore(const std::filesystem::path& file);
 
-  const std::filesystem::path& file() const noexcept;
+  std::filesystem::path file() const { return database_.getFilename(); }
 
   std::int64_t messages_of(const std::string& user) const;
   std::int64_t samples_of(const std::string& user) const;
   /// Both together: what a signed-out user's tasks may not add to.
   std::int64_t rows_of(const std::string& user) const;
 
-  /// Connections on loan from all pools of this store together.
-  int connections_open() const noexcept;
+  /// Connections of all pools of this store that are on loan, or given back and not yet reset.
+  int connections_open() const noexcept { return *on_loan_; }
 
  private:
   friend class ConnectionPool;
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::int64_t count(const char* query, const std::string& user) const;
+
+  // Leases outlive the store where a broken experiment leaves them behind.
+  const std::shared_ptr<std::atomic<int>> on_loan_ = std::make_shared<std::atomic<int>>(0);
+  mutable boost::mutex mutex_;  // guards the database
+  SQLite::Database database_;
 };
 
-class ConnectionPool;
+struct PoolState;
 
-/// A connection on loan from a pool. Movable; its destructor gives the connection back, and that
-/// is asynchronous: roll-back, reset and return run on the pool's executor. If nothing runs that
-/// executor any more, the connection never comes back, and nobody is told.
-class Lease {
- public:
-  Lease() noexcept = default;  ///< of no connection
-  Lease(Lease&&) noexcept = default;
-  Lease& operator=(Lease&&) noexcept;
-  ~Lease();
-
-  Connection* operator->() const noexcept { return connection_.get(); }
-  explicit operator bool() const noexcept { return connection_ != nullptr; }
-
- private:
-  friend class ConnectionPool;
-  struct PoolState;
-  Lease(std::shared_ptr<PoolState> pool, std::unique_ptr<Connection> connection) noexcept;
-  void give_back() noexcept;
-
-  std::shared_ptr<PoolState> pool_;
-  std::unique_ptr<Connection> connection_;
+/// Gives a connection back to its pool, and that is asynchronous: roll-back and return run on the
+/// pool's executor. If nothing runs that executor any more, the connection never comes back, and
+/// nobody is told.
+struct GiveBack {
+  std::shared_ptr<PoolState> pool;
+  void operator()(Connection* connection) const noexcept;
 };
+
+/// A connection on loan from a pool.
+using Lease = std::unique_ptr<Connection, GiveBack>;
 
 /// A fixed number of connections, shared by the tasks of one session. Copies share the pool.
 /// Thread-safe. Must not outlive the execution context of its executor.
 class ConnectionPool {
  public:
   /// Opens `size` connections to the store's file.
-  ConnectionPool(const MessageStore& store, boost::asio::any_io_executor executor, int size);
+  ConnectionPool(const MessageStore& store, boost::asio::any_io_executor executor,
+                 std::size_t size);
 
   /// Waits until a connection is free. The wait is cancellable (terminal) by the awaiting task, and
   /// then throws boost::system::system_error with operation_aborted.
-  boost::asio::awaitable<Lease> acquire();
+  boost::asio::awaitable<Lease> acquire() const;
 
-  /// Waits until every connection is back. Nobody may acquire meanwhile, or both wait longer;
-  /// one task at a time may wait for it.
-  boost::asio::awaitable<void> drained();
-
-  int size() const noexcept;
-  /// On loan, or given back and not yet reset.
-  int connections_open() const noexcept;
+  /// Waits, cancellable in the same way, until every connection is back.
+  boost::asio::awaitable<void> drained() const;
 
  private:
-  std::shared_ptr<Lease::PoolState> state_;
+  std::shared_ptr<PoolState> state_;
 };
 
 }  // namespace scenario

@@ -3,8 +3,7 @@
 #include "scenario/command_line.hpp"
 
 #include <boost/algorithm/string/join.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value_from.hpp>
+#include <boost/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
@@ -22,10 +21,6 @@ namespace json = boost::json;
 constexpr std::size_t narrowest_key_column = 24;
 const std::string indent = "  ";
 
-bool starts_code_point(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
-}
-
 bool is_control(char byte) {
   const auto value = static_cast<unsigned char>(byte);
   return value < 0x20 || value == 0x7F;
@@ -33,7 +28,8 @@ bool is_control(char byte) {
 
 /// Columns that UTF-8 text takes, as long as each code point takes one.
 std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, starts_code_point));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
 }
 
 std::string_view environment(const char* name) {
@@ -43,16 +39,6 @@ std::string_view environment(const char* name) {
 
 bool is_capable_terminal(std::FILE* stream) {
   return ::isatty(::fileno(stream)) == 1 && environment("TERM") != "dumb";
-}
-
-/// Takes from the front of `text` what fits into `width` columns, never half a code point.
-std::string take_front(std::string& text, std::size_t width) {
-  std::size_t end = 0;
-  for (std::size_t taken = 0; end < text.size(); ++end)
-    if (starts_code_point(text[end]) && ++taken > width) break;
-  std::string front = text.substr(0, end);
-  text.erase(0, end);
-  return front;
 }
 
 std::string fact_text(const json::value& value) {
@@ -222,8 +208,7 @@ std::size_t output_width() {
 }
 
 std::string padded(std::string_view text, std::size_t width) {
-  const auto used = columns(text);
-  return std::string(text) + std::string(used < width ? width - used : 0, ' ');
+  return fmt::format("{:{}}", text, width);
 }
 
 std::vector<std::string> wrap(std::string_view text, std::size_t width) {
@@ -234,7 +219,10 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
     if (columns(lines.back()) + 1 + columns(word) > width && !lines.back().empty())
       lines.emplace_back();
     if (!lines.back().empty()) lines.back() += ' ';
-    for (; columns(word) > width; lines.emplace_back()) lines.back() = take_front(word, width);
+    for (; columns(word) > width; lines.emplace_back()) {
+      lines.back() = fmt::format("{:.{}}", word, width);  // never half a code point
+      word.erase(0, lines.back().size());
+    }
     lines.back() += word;
   }
   return lines;

@@ -19,11 +19,11 @@ namespace scenario {
 /// What became of one experiment.
 struct Report {
   Experiment experiment;
-  std::optional<Outcome> observed;  ///< empty: it did not run to an outcome
-  boost::json::object facts;
-  std::string sanitizer;                 ///< the first finding of a sanitizer
-  std::vector<std::string> differences;  ///< from what is documented, each in a line
-  std::vector<std::string> stacks;       ///< of its threads, if the watchdog ended it
+  std::optional<Outcome> observed = {};  ///< empty: it did not run to an outcome
+  boost::json::object facts = {};
+  std::string sanitizer = {};                 ///< the first finding of a sanitizer
+  std::vector<std::string> differences = {};  ///< from what is documented, each in a line
+  std::vector<std::string> stacks = {};       ///< of its threads, if the watchdog ended it
   double duration_ms = 0;
 
   bool as_documented() const { return differences.empty(); }

@@ -5,8 +5,7 @@
 #include "scenario/surroundings.hpp"
 
 #include <boost/algorithm/string/join.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+#include <boost/json.hpp>
 #include <boost/thread/exceptions.hpp>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -18,6 +17,7 @@
 #include <cstring>
 #include <iostream>
 #include <sstream>
+#include <unistd.h>
 
 namespace scenario {
 namespace {
@@ -33,7 +33,8 @@ std::atomic<bool> in_child = false;
 // In a child, standard output carries one JSON object a line to the parent. The newline in front
 // ends whatever the experiment itself may have printed there; one fwrite is one piece even when
 // several threads speak.
-void tell_parent(const json::object& message) {
+void tell_parent(const json::object& facts, std::string_view outcome, std::string_view failure) {
+  const json::object message{{"facts", facts}, {"outcome", outcome}, {"failure", failure}};
   const auto line = "\n" + json::serialize(message) + "\n";
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fflush(stdout);
@@ -44,24 +45,21 @@ struct Account {
   std::optional<Outcome> outcome;
   std::string failure;
   json::object facts;
-
-  void take(const json::object& message) {
-    if (const auto* told = message.if_contains("facts"); told != nullptr && told->is_object())
-      for (const auto& fact : told->get_object()) facts[fact.key()] = fact.value();
-    if (const auto* told = message.if_contains("outcome"); told != nullptr && told->is_string())
-      outcome = parse_outcome(told->get_string());
-    if (const auto* told = message.if_contains("failure"); told != nullptr && told->is_string())
-      failure = told->get_string();
-  }
 };
 
 Account account_in(const std::string& child_output) {
   Account account;
   std::istringstream lines(child_output);
   for (std::string line; std::getline(lines, line);) {
-    boost::system::error_code not_ours;
-    const auto message = json::parse(line, not_ours);
-    if (!not_ours && message.is_object()) account.take(message.get_object());
+    try {
+      const auto message = json::parse(line);
+      for (const auto& fact : message.at("facts").as_object())
+        account.facts[fact.key()] = fact.value();
+      const auto outcome = parse_outcome(message.at("outcome").as_string());
+      if (outcome) account.outcome = outcome;
+      if (account.failure.empty()) account.failure = message.at("failure").as_string();
+    } catch (const std::exception&) {  // not ours
+    }
   }
   return account;
 }
@@ -89,16 +87,18 @@ std::string first_warning(const std::string& standard_error) {
   return {};
 }
 
-/// Sets what was observed, and each difference from what is documented. An outcome counts only if
+/// Says what was observed, and each difference from what is documented. An outcome counts only if
 /// it was told, with all its facts, and if the child then ended as it is documented to. A sanitizer
 /// may end a child early: where its report is what is documented, it proves the outcome by itself;
 /// on the broken side it is one more witness; on the correct side it contradicts.
-void judge(Report& report, const Account& account, const ChildResult& child) {
-  const auto& experiment = report.experiment;
+Report judge(const Experiment& experiment, const Account& account, const ChildResult& child) {
+  Report report{.experiment = experiment,
+                .facts = account.facts,
+                .stacks = child.stacks,
+                .duration_ms = child.duration.count()};
   const bool must_finish = experiment.expected == Outcome::finished;
   const auto finding = sanitizer_finding(child.err);
   report.sanitizer = finding.value_or("");
-  report.facts = account.facts;
   const bool proved_by_sanitizer = finding && *finding == experiment.sanitizer_report;
   const bool cut_short = proved_by_sanitizer && !account.outcome;
   report.observed = cut_short ? experiment.expected : account.outcome;
@@ -107,11 +107,11 @@ void judge(Report& report, const Account& account, const ChildResult& child) {
   if (!account.failure.empty()) {
     report.observed.reset();
     wrong.push_back(account.failure);
-    return;
+    return report;
   }
   if (!report.observed) {
     wrong.push_back(ending_of(child) + " before it told an outcome");
-    return;
+    return report;
   }
   if (report.observed != experiment.expected)
     wrong.push_back(fmt::format("outcome: documented {}, observed {}",
@@ -124,6 +124,7 @@ void judge(Report& report, const Account& account, const ChildResult& child) {
     wrong.push_back("documented " + experiment.sanitizer_report + ", not found");
   if (const auto warning = first_warning(child.err); must_finish && !warning.empty())
     wrong.push_back("logged: " + warning);
+  return report;
 }
 
 /// What the command line asks for.
@@ -133,86 +134,30 @@ struct Request {
   bool in_process = false;
 };
 
-class Runner {
- public:
-  Runner(const Program& program, Request request)
-      : program_(program), request_(std::move(request)) {}
-
-  int run_all() const;
-  int run_as_child() const;
-
- private:
-  Report run_in_process(const Experiment& experiment) const;
-  Report run_in_child(const Experiment& experiment) const;
-  ChildResult start_child(const Experiment& experiment) const;
-
-  const Program& program_;
-  const Request request_;
-};
-
-int Runner::run_all() const {
-  std::optional<SignalsHeld> held;  // not for experiments in this process: they end as others do
-  if (!request_.in_process) held.emplace();
-  const bool json = request_.common.json;
-  tell_rejected_lines(program_.name, request_.common.settings);
-  if (!json) print_head(std::cout, program_);
-  std::vector<Report> reports;
-  for (const auto& experiment : request_.experiments) {
-    const auto& report = reports.emplace_back(request_.in_process ? run_in_process(experiment)
-                                                                  : run_in_child(experiment));
-    if (!report.as_documented())
-      complain(program_.name,
-               "experiment '" + experiment.name + "': " + report.differences.front());
-    if (!json) print_report(std::cout, report);
-  }
-  if (json)
-    print_json(std::cout, to_json(program_, reports));
-  else
-    print_verdict(std::cout, reports);
-  return all_as_documented(reports) ? 0 : 1;
-}
-
-Report Runner::run_in_process(const Experiment& experiment) const {
-  Report report;
-  report.experiment = experiment;
+Report run_in_process(const Request& request, const Experiment& experiment) {
   const auto start = std::chrono::steady_clock::now();
   Account account;
   try {
-    auto observation = experiment.run(request_.common.settings);
+    auto observation = experiment.run(request.common.settings);
     account.outcome = observation.outcome;
     account.facts = std::move(observation.facts);
   } catch (const std::exception& error) {
     account.failure = error.what();
   }
-  ChildResult ended_well;
-  ended_well.exit_code = 0;
-  judge(report, account, ended_well);
-  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
-  report.duration_ms = taken.count();
-  return report;
+  return judge(experiment, account,
+               {.exit_code = 0, .duration = std::chrono::steady_clock::now() - start});
 }
 
-Report Runner::run_in_child(const Experiment& experiment) const {
-  const auto child = start_child(experiment);
-  Report report;
-  report.experiment = experiment;
-  report.stacks = child.stacks;
-  report.duration_ms = child.duration.count();
-  judge(report, account_in(child.out), child);
-  if (!report.as_documented() || spdlog::should_log(spdlog::level::info))
-    std::cerr << child.err << std::flush;
-  return report;
-}
-
-ChildResult Runner::start_child(const Experiment& experiment) const {
+ChildResult start_child(const Program& program, const Request& request,
+                        const Experiment& experiment) {
   const ProgressLine progress("running " + experiment.name + " ...");
   const TemporaryFolder folder;  // a child may end without removing what it has
-  const auto& settings = request_.common.settings;
-  std::vector<std::string> arguments{"--child=" + std::to_string(this_process()),
+  const auto& settings = request.common.settings;
+  std::vector<std::string> arguments{"--child=" + std::to_string(::getpid()),
                                      "--experiment=" + experiment.name};
-  std::ranges::move(to_arguments(request_.common), std::back_inserter(arguments));
+  std::ranges::move(to_arguments(request.common), std::back_inserter(arguments));
   ChildOptions options;
-  options.time_limit = settings.deadline + program_.safety_net +
+  options.time_limit = settings.deadline + program.safety_net +
                        std::chrono::seconds(settings.recorded.lines() / slowest_lines_per_second);
   options.collect_stacks = true;
   options.environment = {"TMPDIR=" + folder.path().string()};
@@ -226,17 +171,46 @@ ChildResult Runner::start_child(const Experiment& experiment) const {
   return run_child(this_program(), arguments, options, end_once_stuck);
 }
 
-int Runner::run_as_child() const {
+Report run_in_child(const Program& program, const Request& request, const Experiment& experiment) {
+  const auto child = start_child(program, request, experiment);
+  auto report = judge(experiment, account_in(child.out), child);
+  if (!report.as_documented() || spdlog::should_log(spdlog::level::info))
+    std::cerr << child.err << std::flush;
+  return report;
+}
+
+int run_all(const Program& program, const Request& request) {
+  std::optional<SignalsHeld> held;  // not for experiments in this process: they end as others do
+  if (!request.in_process) held.emplace();
+  const bool json = request.common.json;
+  tell_rejected_lines(program.name, request.common.settings);
+  if (!json) print_head(std::cout, program);
+  std::vector<Report> reports;
+  for (const auto& experiment : request.experiments) {
+    const auto& report =
+        reports.emplace_back(request.in_process ? run_in_process(request, experiment)
+                                                : run_in_child(program, request, experiment));
+    if (!report.as_documented())
+      complain(program.name, "experiment '" + experiment.name + "': " + report.differences.front());
+    if (!json) print_report(std::cout, report);
+  }
+  if (json)
+    print_json(std::cout, to_json(program, reports));
+  else
+    print_verdict(std::cout, reports);
+  return all_as_documented(reports) ? 0 : 1;
+}
+
+int run_as_child(const Request& request) {
   in_child = true;
   try {
-    tell(request_.experiments.front().run(request_.common.settings));
-    return 0;
+    tell(request.experiments.front().run(request.common.settings));
   } catch (const Interrupted&) {
     throw;
   } catch (...) {
     end_on_failure(std::current_exception());
-    return 1;
   }
+  return 0;
 }
 
 po::options_description options_of(const Program& program) {
@@ -269,17 +243,15 @@ std::vector<Experiment> chosen_experiments(const Program& program, const Setting
     if (given.count(flag) > 0) names.push_back(flag);
   auto all = program.experiments(settings);
   if (names.empty()) return all;
+  std::vector<std::string> known;
+  std::ranges::transform(all, std::back_inserter(known), &Experiment::name);
   std::vector<Experiment> chosen;
   for (const auto& name : names) {
     const auto found = std::ranges::find(all, name, &Experiment::name);
-    if (found != all.end()) {
-      chosen.push_back(*found);
-      continue;
-    }
-    std::vector<std::string> known;
-    std::ranges::transform(all, std::back_inserter(known), &Experiment::name);
-    throw UsageError("unknown experiment '" + name + "'; choose from " +
-                     boost::algorithm::join(known, ", "));
+    if (found == all.end())
+      throw UsageError("unknown experiment '" + name + "'; choose from " +
+                       boost::algorithm::join(known, ", "));
+    chosen.push_back(*found);
   }
   return chosen;
 }
@@ -300,7 +272,6 @@ void refuse_what_contradicts(const Program& program, const Request& request,
 
 int run_request(const Program& program, const po::variables_map& given) {
   Request request;
-  chosen_experiments(program, {}, given);  // an unknown name is refused before the file is read
   request.common = read_common(given);
   request.experiments = chosen_experiments(program, request.common.settings, given);
   request.in_process = given.count("in-process") > 0;
@@ -310,8 +281,7 @@ int run_request(const Program& program, const po::variables_map& given) {
     tell_rejected_lines(program.name, request.common.settings);
     return program.interactive(request.common.settings);
   }
-  const Runner runner(program, std::move(request));
-  return given.count("child") > 0 ? runner.run_as_child() : runner.run_all();
+  return given.count("child") > 0 ? run_as_child(request) : run_all(program, request);
 }
 
 int run_command_line(const Program& program, int argc, const char* const argv[]) {
@@ -342,12 +312,11 @@ int run_program(const Program& program, int argc, char* argv[]) {
 }
 
 void tell(const json::object& facts) {
-  if (in_child) tell_parent({{"facts", facts}});
+  if (in_child) tell_parent(facts, "", "");
 }
 
 void tell(const Observation& observation) {
-  if (in_child)
-    tell_parent({{"outcome", to_string(observation.outcome)}, {"facts", observation.facts}});
+  if (in_child) tell_parent(observation.facts, to_string(observation.outcome), "");
 }
 
 void end_on_failure(std::exception_ptr failure) {
@@ -361,11 +330,10 @@ void end_on_failure(std::exception_ptr failure) {
     words = error.what();
   } catch (...) {  // the words say it
   }
-  if (in_child) {
-    tell_parent({{"failure", words}});
-    std::_Exit(1);
-  }
-  complain("failure", words);
+  if (in_child)
+    tell_parent({}, "", words);
+  else
+    complain("failure", words);
   std::_Exit(1);
 }
 

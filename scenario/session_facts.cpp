@@ -1,7 +1,6 @@
 #include "scenario/session_facts.hpp"
 
-#include <boost/json/value.hpp>
-#include <boost/json/value_from.hpp>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -25,27 +24,14 @@ constexpr std::array<FactDescription, 11> descriptions{{
     {"stragglers", "stragglers"},
 }};
 
-template <class Value>
-void add(boost::json::object& object, std::string_view key, const std::optional<Value>& value) {
-  if (value) object.emplace(key, boost::json::value_from(*value));
-}
-
 }  // namespace
 
 boost::json::object to_json(const SessionFacts& facts) {
-  boost::json::object object;
-  add(object, "logout_ms", facts.logout_ms);
-  add(object, "logout_returned", facts.logout_returned);
-  add(object, "owners_left", facts.owners_left);
-  add(object, "runtime_threads_left", facts.runtime_threads_left);
-  add(object, "rows_after_logout", facts.rows_after_logout);
-  add(object, "samples_lost", facts.samples_lost);
-  add(object, "connections_open", facts.connections_open);
-  add(object, "longest_ui_freeze_ms", facts.longest_ui_freeze_ms);
-  add(object, "relogin", facts.relogin);
-  add(object, "runtimes_at_once", facts.runtimes_at_once);
-  add(object, "stragglers", facts.stragglers);
-  return object;
+  const auto all = boost::json::value_from(facts);
+  boost::json::object measured;
+  for (const auto& fact : all.get_object())
+    if (!fact.value().is_null()) measured.insert(fact);
+  return measured;
 }
 
 std::span<const FactDescription> fact_descriptions() noexcept {

@@ -3,6 +3,7 @@
 #include "scenario/surroundings.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/describe/class.hpp>
 #include <boost/json/object.hpp>
 
 #include <cstdint>
@@ -32,6 +33,11 @@ struct SessionFacts {
   std::optional<long> runtimes_at_once;        ///< the most that ran at the same time
   std::optional<std::vector<std::string>> stragglers;  ///< tasks that did not end by themselves
 };
+
+BOOST_DESCRIBE_STRUCT(SessionFacts, (),
+                      (logout_ms, logout_returned, owners_left, runtime_threads_left,
+                       rows_after_logout, samples_lost, connections_open, longest_ui_freeze_ms,
+                       relogin, runtimes_at_once, stragglers))
 
 /// The measured facts, in the order of the declaration above.
 boost::json::object to_json(const SessionFacts& facts);

@@ -1,14 +1,11 @@
 #include "scenario/ui_loop.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -29,26 +26,25 @@ UiLoop::Clock::time_point own_time() {
 
 namespace asio = boost::asio;
 
-UiLoop::UiLoop() : heartbeat_(context_), beat_done_(context_) {
-  beat_done_.expires_at(Clock::time_point::max());
-}
-
 void UiLoop::run(asio::awaitable<void> work) {
-  struct Ending {
-    bool reached = false;
-    std::exception_ptr failure;
-  };
-  // Shared: a stranger's handler may leave run() by an exception while the work is suspended.
-  const auto ending = std::make_shared<Ending>();
-  const Beating beating(*this);
-  asio::co_spawn(context_, std::move(work), [ending](std::exception_ptr failure) {
-    ending->reached = true;
-    ending->failure = std::move(failure);
-  });
-  while (!ending->reached) {
-    if (context_.run_one() == 0) throw std::logic_error("the UI loop was stopped under its work");
+  // Empty: the work goes on. Shared: a stranger's handler may leave run_one() by an exception.
+  const auto ending = std::make_shared<std::optional<std::exception_ptr>>();
+  asio::co_spawn(context_, std::move(work),
+                 [ending](std::exception_ptr failure) { *ending = std::move(failure); });
+  context_.restart();
+  running_ = true;
+  last_beat_ = own_time();  // the time between two runs is no freeze
+  await_next_beat();
+  try {
+    while (!ending->has_value())
+      if (context_.run_one() == 0) throw std::logic_error("the UI loop was stopped under its work");
+  } catch (...) {
+    *ending = std::current_exception();
   }
-  if (ending->failure) std::rethrow_exception(ending->failure);
+  close_gap();
+  running_ = false;
+  heartbeat_.cancel();
+  if (ending->value()) std::rethrow_exception(ending->value());
 }
 
 asio::awaitable<void> UiLoop::until(std::function<bool()> condition) {
@@ -68,32 +64,16 @@ void UiLoop::forget_freezes() {
   last_beat_ = own_time();
 }
 
-UiLoop::Beating::Beating(UiLoop& loop) : loop_(loop) {
-  loop_.context_.restart();
-  loop_.running_ = true;
-  loop_.last_beat_ = own_time();
-  loop_.await_next_beat();
-}
-
-UiLoop::Beating::~Beating() {
-  loop_.close_gap();
-  loop_.running_ = false;
-  loop_.heartbeat_.cancel();
-}
-
 void UiLoop::await_next_beat() {
   // Setting the expiry cancels an earlier wait, so there is never a second chain of beats.
   heartbeat_.expires_after(heartbeat_period);
   heartbeat_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && running_) beat();
+    if (error || !running_) return;
+    close_gap();
+    ++beats_;
+    beat_done_.cancel();
+    await_next_beat();
   });
-}
-
-void UiLoop::beat() {
-  close_gap();
-  ++beats_;
-  beat_done_.cancel();
-  await_next_beat();
 }
 
 void UiLoop::close_gap() {

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio.hpp>
 
 #include <chrono>
 #include <functional>
@@ -16,8 +14,6 @@ class UiLoop {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds heartbeat_period{5};
-
-  UiLoop();
 
   boost::asio::io_context::executor_type executor() noexcept { return context_.get_executor(); }
 
@@ -38,25 +34,13 @@ class UiLoop {
   int beats() const noexcept { return beats_; }
 
  private:
-  /// The heart beats for as long as one of these lives: the time between two runs is no freeze.
-  class Beating {
-   public:
-    explicit Beating(UiLoop& loop);
-    ~Beating();
-    Beating(const Beating&) = delete;
-    Beating& operator=(const Beating&) = delete;
-
-   private:
-    UiLoop& loop_;
-  };
-
   void await_next_beat();
-  void beat();
   void close_gap();
 
   boost::asio::io_context context_{1};
-  boost::asio::steady_timer heartbeat_;
-  boost::asio::steady_timer beat_done_;  // never expires; each beat cancels it to wake until()
+  boost::asio::steady_timer heartbeat_{context_};
+  // Never expires; each beat cancels it to wake until().
+  boost::asio::steady_timer beat_done_{context_, Clock::time_point::max()};
   bool running_ = false;
   int beats_ = 0;
   Clock::time_point last_beat_;

@@ -140,20 +140,6 @@ TEST(RunChild, NamesTheProgramThatCannotBeStarted) {
   }
 }
 
-TEST(RunChild, ShowsOutputToTheCallbackWhichMayAnswer) {
-  ChildOptions options;
-  options.keep_input_open = true;
-  const auto answer = [asked = false](const std::string& out, RunningChild& child) mutable {
-    if (!asked && out.ends_with("name? ")) child.send("Ada\n"), asked = true;
-  };
-
-  const auto result =
-      run_child("/bin/sh", {"-c", "printf 'name? '; read name; echo hello $name"}, options, answer);
-
-  EXPECT_EQ(result.out, "name? hello Ada\n");
-  EXPECT_EQ(result.exit_code, 0);
-}
-
 TEST(RunChild, ShowsTheLastOutputToTheCallbackToo) {
   std::string seen;
   const auto look = [&](const std::string& out, RunningChild&) { seen = out; };

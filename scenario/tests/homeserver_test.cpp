@@ -55,15 +55,6 @@ class Client {
     return std::exchange(received_, {});
   }
 
-  /// In how many reads everything arrives.
-  int count_pieces_to_end() {
-    std::vector<char> piece(100'000);
-    boost::system::error_code ended;
-    int pieces = 0;
-    while (socket_.read_some(asio::buffer(piece), ended) > 0) ++pieces;
-    return pieces;
-  }
-
   std::size_t available() { return received_.size() + socket_.available(); }
 
   /// What a crashed program's kernel does: no orderly end.
@@ -118,12 +109,9 @@ class HomeserverTest : public ::testing::Test {
 
 TEST_F(HomeserverTest, NamesAnEventsFileThatCannotBeOpened) {
   const Homeserver::Options missing{.events = "/no/such/file"};
-  const Homeserver::Options a_folder{.events = "/tmp"};
 
   EXPECT_THAT([&] { Homeserver server(missing); },
               ::testing::ThrowsMessage<std::system_error>(::testing::HasSubstr("/no/such/file")));
-  EXPECT_THAT([&] { Homeserver server(a_folder); },
-              ::testing::ThrowsMessage<std::system_error>(::testing::HasSubstr("/tmp")));
 }
 
 TEST_F(HomeserverTest, ReplaysTheFileAndClosesWhenAsked) {
@@ -239,29 +227,9 @@ TEST_F(HomeserverTest, KeepsConnectionsOpenWhileSilent) {
   EXPECT_TRUE(eventually([&] { return server.connections() == 1; }));
 }
 
-TEST_F(HomeserverTest, TricklesTheSameBytes) {
-  const auto content = numbered_lines(2'000);
-  Homeserver server({write_events(content), Homeserver::AfterReplay::close, true});
-  Client client(server, "ana");
-
-  const auto received = client.read_to_end();
-
-  EXPECT_EQ(received, content);
-}
-
-TEST_F(HomeserverTest, TricklesInManySmallPieces) {
-  const std::string line(60'000, 'x');  // less than what one packet of the loopback takes
-  Homeserver server({write_events(line), Homeserver::AfterReplay::close, true});
-  Client client(server, "ana");
-
-  const auto pieces = client.count_pieces_to_end();
-
-  EXPECT_GE(pieces, 5);
-}
-
 TEST_F(HomeserverTest, DropsConnectionsInTheMiddleOfALine) {
-  const std::string long_line(4'000'000, 'x');
-  Homeserver server({write_events(long_line), Homeserver::AfterReplay::keep_open, true});
+  const std::string long_line(32'000'000, 'x');  // more than the sockets' buffers take
+  Homeserver server({write_events(long_line)});
   Client client(server, "ana");
   EXPECT_EQ(client.read_byte(), 'x');
 
