@@ -32,7 +32,8 @@ inline boost::json::object run_experiment(const std::string& program, const std:
 /// The names of a program's experiments, for INSTANTIATE_TEST_SUITE_P.
 inline std::vector<std::string> experiments_of(const std::string& program) {
   std::vector<std::string> names;
-  for (const auto& experiment : run_json(program, {"--list"}).at("experiments").as_array())
+  const auto listed = run_json(program, {"--list"});  // outlives the loop over a part of it
+  for (const auto& experiment : listed.at("experiments").as_array())
     names.emplace_back(experiment.at("name").as_string());
   return names;
 }
