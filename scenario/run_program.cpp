@@ -131,22 +131,7 @@ Report judge(const Experiment& experiment, const Account& account, const ChildRe
 struct Request {
   CommonOptions common;
   std::vector<Experiment> experiments;
-  bool in_process = false;
 };
-
-Report run_in_process(const Request& request, const Experiment& experiment) {
-  const auto start = std::chrono::steady_clock::now();
-  Account account;
-  try {
-    auto observation = experiment.run(request.common.settings);
-    account.outcome = observation.outcome;
-    account.facts = std::move(observation.facts);
-  } catch (const std::exception& error) {
-    account.failure = error.what();
-  }
-  return judge(experiment, account,
-               {.exit_code = 0, .duration = std::chrono::steady_clock::now() - start});
-}
 
 ChildResult start_child(const Program& program, const Request& request,
                         const Experiment& experiment) {
@@ -180,16 +165,13 @@ Report run_in_child(const Program& program, const Request& request, const Experi
 }
 
 int run_all(const Program& program, const Request& request) {
-  std::optional<SignalsHeld> held;  // not for experiments in this process: they end as others do
-  if (!request.in_process) held.emplace();
+  const SignalsHeld held;
   const bool json = request.common.json;
   tell_rejected_lines(program.name, request.common.settings);
   if (!json) print_head(std::cout, program);
   std::vector<Report> reports;
   for (const auto& experiment : request.experiments) {
-    const auto& report =
-        reports.emplace_back(request.in_process ? run_in_process(request, experiment)
-                                                : run_in_child(program, request, experiment));
+    const auto& report = reports.emplace_back(run_in_child(program, request, experiment));
     if (!report.as_documented())
       complain(program.name, "experiment '" + experiment.name + "': " + report.differences.front());
     if (!json) print_report(std::cout, report);
@@ -218,9 +200,7 @@ po::options_description options_of(const Program& program) {
   options.add_options()                                         //
       ("list", "print the experiments and what they document")  //
       ("experiment", po::value<std::vector<std::string>>()->value_name("NAME"),
-       "run this one only; may be given several times")  //
-      ("in-process",
-       "run in this process, for a debugger, instead of each in a child under a watchdog");
+       "run this one only; may be given several times");
   for (const auto& flag : program.flags)
     options.add_options()(flag.c_str(), ("short for --experiment " + flag).c_str());
   if (program.interactive != nullptr)
@@ -256,26 +236,19 @@ std::vector<Experiment> chosen_experiments(const Program& program, const Setting
   return chosen;
 }
 
-void refuse_what_contradicts(const Program& program, const Request& request,
-                             const po::variables_map& given) {
-  if (given.count("interactive") > 0) {
-    std::vector<std::string> others{"experiment", "json", "in-process"};
-    std::ranges::copy(program.flags, std::back_inserter(others));
-    for (const auto& other : others)
-      if (given.count(other) > 0) throw UsageError("--interactive does not go with --" + other);
-  }
-  for (const auto& experiment : request.experiments)
-    if (request.in_process && experiment.ending != Ending::by_itself)
-      throw UsageError("experiment '" + experiment.name +
-                       "' does not end by itself: it needs the watchdog, not --in-process");
+void refuse_what_contradicts(const Program& program, const po::variables_map& given) {
+  if (given.count("interactive") == 0) return;
+  std::vector<std::string> others{"experiment", "json"};
+  std::ranges::copy(program.flags, std::back_inserter(others));
+  for (const auto& other : others)
+    if (given.count(other) > 0) throw UsageError("--interactive does not go with --" + other);
 }
 
 int run_request(const Program& program, const po::variables_map& given) {
   Request request;
   request.common = read_common(given);
   request.experiments = chosen_experiments(program, request.common.settings, given);
-  request.in_process = given.count("in-process") > 0;
-  refuse_what_contradicts(program, request, given);
+  refuse_what_contradicts(program, given);
   log_to_stderr(request.common.log_level);
   if (given.count("interactive") > 0) {
     tell_rejected_lines(program.name, request.common.settings);

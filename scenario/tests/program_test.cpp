@@ -322,9 +322,8 @@ TEST_F(RunProgram, DescribesEveryPublicOptionInItsHelpAndNoOther) {
   const auto help = run_bare({"--help"});
 
   EXPECT_EQ(help.exit_code, 0);
-  for (const auto* option :
-       {"--help", "--version", "--list", "--experiment", "--events", "--workers", "--deadline",
-        "--json", "--log-level", "--in-process", "--interactive"})
+  for (const auto* option : {"--help", "--version", "--list", "--experiment", "--events",
+                             "--workers", "--deadline", "--json", "--log-level", "--interactive"})
     EXPECT_THAT(help.out, HasSubstr(std::string("  ") + option)) << option;
   EXPECT_THAT(help.out, Not(HasSubstr("--child")));
 }
@@ -389,21 +388,6 @@ TEST_F(RunProgram, WritesNoEscapeSequenceToADumbTerminal) {
 }
 
 // --- ways of running --------------------------------------------------------------------------
-
-TEST_F(RunProgram, RunsAnExperimentInItsOwnProcessForADebugger) {
-  const auto result = run({"--experiment=finishing", "--experiment=throwing", "--in-process"});
-
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, HasSubstr("finishing · finished · as documented"));
-  EXPECT_EQ(result.err, "sample_program: experiment 'throwing': no such luck\n");
-}
-
-TEST_F(RunProgram, DoesNotHangInItsOwnProcess) {
-  const auto result = run({"--in-process"});
-
-  EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("'hanging' does not end by itself"));
-}
 
 TEST_F(RunProgram, HandsInteractiveUseOver) {
   const auto result = run({"--interactive", "--workers=3"});
