@@ -73,6 +73,8 @@ Experiment checker() {
         co_await surroundings.ui.until([&] { return found || received; });
         boost::json::object facts = finding;
         facts["still_suspended"] = !received;
+        // The server answers whom it knows.
+        co_await surroundings.ui.until([&] { return surroundings.homeserver.sign_ins() == 1; });
         surroundings.homeserver.push(one_event);
         surroundings.homeserver.speak();
         co_await surroundings.ui.until([&] { return received.load(); });

@@ -125,7 +125,9 @@ Experiment deadlock() {
         const auto activity = client.session()->activity;
         auto& mutex = client.shared().mutex;
         // The runtime's one thread is inside lock(), and a suspended frame holds what it waits for.
-        co_await surroundings.ui.until([&] { return mutex.waiting_for_its_holder() == 1; });
+        co_await surroundings.ui.until([&] {
+          return mutex.waiting_for_its_holder() == 1 && surroundings.homeserver.sign_ins() == 1;
+        });
 
         const auto received = activity->events_received.load();
         const auto pushed = surroundings.homeserver.lines_pushed();
