@@ -201,7 +201,7 @@ Experiment logout_blocked(const Settings& settings) {
                  is("owners_left", 0), is("runtime_threads_left", 0), is("rows_after_logout", 0),
                  is("samples_lost", 4), at_least("longest_ui_freeze_ms", deadline_ms - 5),
                  is("relogin", "clean"), is("runtimes_at_once", 1),
-                 is("stragglers", {"event receiver (holds the guard)"})}},
+                 is("stragglers", boost::json::array{"event receiver (holds the guard)"})}},
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
         surroundings.settings.workers = std::max(2, surroundings.settings.workers);
         surroundings.samples_per_session = scenario::batch_size / 2;  // in hand at the logout

@@ -272,7 +272,8 @@ Experiment straggler(const Settings& settings) {
                  is("owners_left", 0), is("runtime_threads_left", 0), is("rows_after_logout", 0),
                  is("samples_lost", 0), is("connections_open", 0),
                  at_most("longest_ui_freeze_ms", scenario::noticeable_freeze_ms),
-                 is("stragglers", {"deaf (interrupt)"}), is("rung_reached", "interrupt")}},
+                 is("stragglers", boost::json::array{"deaf (interrupt)"}),
+                 is("rung_reached", "interrupt")}},
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
         MeasuredSession alice(surroundings, client, "alice");
         client.session()->components.spawn("deaf", []() -> asio::awaitable<void> {

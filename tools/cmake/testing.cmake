@@ -4,8 +4,11 @@ include(GoogleTest)
 
 # compile_as_test(<target>): a test's own source is optimised a little only. What it tests is the
 # library, compiled as everywhere.
+add_precompiled_header(precompiled_for_tests
+  LIBRARIES GTest::gmock HEADERS <gmock/gmock.h> <gtest/gtest.h>)
+target_compile_options(precompiled_for_tests PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O1>)
 function(compile_as_test target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  reuse_precompiled_header(${target} precompiled_for_tests)
 endfunction()
 
 function(add_unit_tests target)
@@ -16,7 +19,6 @@ function(add_unit_tests target)
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} GTest::gmock GTest::gtest_main project_warnings)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-  use_precompiled_header(${target})
   compile_as_test(${target})
   target_compile_definitions(${target} PRIVATE
     TEST_BINARY_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
