@@ -287,8 +287,8 @@ std::vector<std::string> thin_stacks(std::string_view gdb_output) {
       R"(^(Thread \d+)|^#\d+ +(?:\S+ in )?[ _]*)"
       R"(((?:app|\w*_problem|\w*_example)::[^( \n]*|pthread_mutex_lock)(?=[( ]|$))");
   std::vector<std::string> thin;
-  const auto* const end = gdb_output.data() + gdb_output.size();
-  for (boost::cregex_iterator found(gdb_output.data(), end, head_or_frame), none; found != none;
+  const std::string text(gdb_output);
+  for (boost::sregex_iterator found(text.begin(), text.end(), head_or_frame), none; found != none;
        ++found) {
     const auto& match = *found;
     if (match[1].matched) thin.push_back(match[1] + ":");
@@ -301,11 +301,9 @@ std::vector<std::string> thin_stacks(std::string_view gdb_output) {
 std::optional<std::string> sanitizer_finding(std::string_view standard_error) {
   const boost::regex finding(
       R"(runtime error: (.*)|(?:ERROR|WARNING): (\w*Sanitizer: .*?)(?: on | \(|$))");
-  boost::cmatch match;
-  const auto* const end = standard_error.data() + standard_error.size();
-  if (!boost::regex_search(standard_error.data(), end, match, finding,
-                           boost::match_not_dot_newline))
-    return std::nullopt;
+  boost::smatch match;
+  const std::string text(standard_error);
+  if (!boost::regex_search(text, match, finding, boost::match_not_dot_newline)) return std::nullopt;
   return match[1].matched ? "UndefinedBehaviorSanitizer: " + match[1] : match[2].str();
 }
 

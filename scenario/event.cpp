@@ -97,7 +97,8 @@ std::optional<Event> EventReader::next() {
 std::optional<std::string_view> EventReader::next_line() {
   const auto newline = pending_.find('\n', scanned_);
   const bool ends_here = newline != std::string::npos;
-  if (!ends_here && !(finished_ && position_ < pending_.size())) {
+  const bool is_complete = ends_here || (finished_ && position_ < pending_.size());
+  if (!is_complete) {
     // Of a line that is too long, no more is kept than what shows that it is.
     pending_.resize(std::min(pending_.size(), position_ + max_line_bytes + 2));
     scanned_ = pending_.size();

@@ -105,8 +105,8 @@ Experiment on_the_ui_loop(Experiment experiment,
     };
     surroundings->ui.run(observe());
     if (afterwards == Afterwards::leave_behind) {
-      client.release();
-      surroundings.release();
+      [[maybe_unused]] const auto* const left_client = client.release();
+      [[maybe_unused]] const auto* const left_surroundings = surroundings.release();
     }
     return observation;
   };

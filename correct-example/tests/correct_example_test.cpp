@@ -73,7 +73,7 @@ TEST(CorrectExampleInteractive, ReadsAScriptFromAFile) {
 ChildResult interrupt(const std::string& typed, const std::string& after, int number,
                       bool keep_input_open) {
   return run_child(
-      TEST_BINARY_DIR "/correct_example", {"--interactive", "--deadline=100"},
+      TEST_BINARY_DIR "/correct_example", {"--interactive", "--deadline=1000"},
       {.input = typed, .keep_input_open = keep_input_open},
       [&, sent = false](const std::string& printed, scenario::RunningChild& child) mutable {
         if (sent || printed.find(after) == std::string::npos) return;
