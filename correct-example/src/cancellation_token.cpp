@@ -1,216 +1,207 @@
 #include "runtime_sharing/cancellation_token.hpp"
 
-#include <exception>
-#include <new>
+#include "callback_queue.hpp"
+
+#include <memory>
+#include <mutex>
 #include <optional>
-#include <utility>
 
 namespace runtime_sharing {
 namespace detail {
-/// Stops a std::stop_source when the token is cancelled.
-class TokenState::StopBridge final : public CallbackNode {
- public:
-  std::stop_source source;
 
- private:
-  void call() noexcept override { source.request_stop(); }
-};
+// ---- Tokens
 
-TokenState::TokenState(std::shared_ptr<TokenState> parent)
-    : tree_(parent ? parent->tree_ : std::make_shared<TokenTree>()), parent_(std::move(parent)) {
-  if (!parent_) return;
-  const std::lock_guard lock(tree_->mutex);
-  if (parent_->is_cancelled()) {
-    cancelled_.store(true, std::memory_order_release);
-  } else {
-    parent_->children_.push_back(*this);
-  }
-}
-
-TokenState::~TokenState() {
-  if (stop_bridge_) remove(*stop_bridge_);
-  if (parent_) {
-    const std::lock_guard lock(tree_->mutex);
-    if (sibling_hook_.is_linked()) parent_->children_.erase(parent_->children_.iterator_to(*this));
-  }
-  for (const WaiterLane* lane = lanes_; lane != nullptr && lane != &*first_lane_;) {
-    delete std::exchange(lane, lane->next);
-  }
-  // One ancestor after the other: a long chain whose last handle goes must not recurse.
-  auto ancestor = std::move(parent_);
-  while (ancestor && ancestor.use_count() == 1) {
-    auto next = ancestor->parent_;
-    ancestor.reset();
-    ancestor = std::move(next);
-  }
-}
-
-bool TokenState::cancel() {
-  std::shared_ptr<WaiterGroup> to_wake_up;
-  CallbackNode::List to_call;
-  const auto tree = tree_;
-  const bool was_first = mark_cancelled(to_wake_up, to_call);
-  // From here on this token may be gone: somebody who is woken or called had the last handle.
-  std::exception_ptr failure;
-  while (to_wake_up) {
-    const auto next = std::move(to_wake_up->next_to_wake_up_);
-    try {
-      to_wake_up->wake_up();
-    } catch (...) {
-      failure = std::current_exception();
+bool TokenState::cancel() noexcept {
+  if (is_cancelled() || cancelled_.exchange(true)) return false;
+  Lane* callbacks = nullptr;
+  for (Lane* lane = &first_lane_; lane != nullptr; lane = lane->next.load()) {
+    const auto queue = queue_of(*lane);
+    if (queue == &CallbackQueue::instance()) {
+      callbacks = lane;
+    } else if (queue) {
+      queue->wake(*lane);
     }
-    to_wake_up = next;
   }
-  call_all(*tree, to_call);
-  if (failure) std::rethrow_exception(failure);
-  return was_first;
-}
-
-void TokenState::call_all(TokenTree& tree, CallbackNode::List& to_call) noexcept {
-  std::unique_lock lock(tree.mutex);
-  while (!to_call.empty()) {
-    CallbackNode& callback = to_call.front();
-    to_call.pop_front();
-    bool destroyed = false;
-    callback.calling_ = true;
-    callback.called_on_ = std::this_thread::get_id();
-    callback.destroyed_ = &destroyed;
-    lock.unlock();
-    callback.call();
-    lock.lock();
-    if (destroyed) continue;
-    callback.calling_ = false;
-    tree.callback_returned.notify_all();
-  }
-}
-
-void TokenState::add(CallbackNode& callback) {
-  {
-    const std::lock_guard lock(tree_->mutex);
-    if (!is_cancelled()) return callbacks_.push_back(callback);
-  }
-  callback.call();
-}
-
-void TokenState::remove(CallbackNode& callback) noexcept {
-  std::unique_lock lock(tree_->mutex);
-  if (callback.hook_.is_linked()) {
-    callbacks_.erase(
-        callbacks_.iterator_to(callback));  // or out of a cancel()'s list: all the same
-  } else if (callback.calling_ && callback.called_on_ == std::this_thread::get_id()) {
-    *callback.destroyed_ = true;
-  } else {
-    tree_->callback_returned.wait(lock, [&] { return !callback.calling_; });
-  }
-}
-
-std::stop_token TokenState::stop_token() {
-  auto created = std::make_unique<StopBridge>();
-  auto result = created->source.get_token();
-  StopBridge* added = nullptr;
-  {
-    const std::lock_guard lock(tree_->mutex);
-    if (stop_bridge_) return stop_bridge_->source.get_token();
-    stop_bridge_ = std::move(created);
-    added = stop_bridge_.get();
-  }
-  add(*added);
-  return result;
-}
-
-bool TokenState::mark_cancelled(std::shared_ptr<WaiterGroup>& to_wake_up,
-                                CallbackNode::List& to_call) noexcept {
-  const auto wake_waiters_of = [&](TokenState& token) {
-    for (WaiterLane* lane = token.lanes_; lane != nullptr; lane = lane->next) {
-      lane->group->wake(*lane, to_wake_up);
-    }
-  };
-  const std::lock_guard lock(tree_->mutex);
-  if (is_cancelled()) {
-    wake_waiters_of(*this);  // whom an earlier call could not wake
-    return false;
-  }
-  Children to_visit;
-  const auto visit = [&](TokenState& token) {
-    token.cancelled_.store(true, std::memory_order_release);
-    wake_waiters_of(token);
-    to_call.splice(to_call.end(), token.callbacks_);
-    to_visit.splice(to_visit.end(), token.children_);
-  };
-  if (sibling_hook_.is_linked()) parent_->children_.erase(parent_->children_.iterator_to(*this));
-  visit(*this);
-  while (!to_visit.empty()) {
-    TokenState& token = to_visit.front();
-    to_visit.pop_front();
-    visit(token);
-  }
+  if (callbacks != nullptr) CallbackQueue::instance().call(*callbacks);
   return true;
 }
 
-WaiterLane& TokenState::lane_of(WaiterGroup& group) {
-  const auto find = [&]() -> WaiterLane* {
-    for (auto* lane = lanes_.load(std::memory_order_acquire); lane != nullptr; lane = lane->next) {
-      if (lane->group.get() == &group) return lane;
+bool TokenState::wait(TokenWaiter& waiter, WakeQueue& queue) {
+  waiter.token_ = this;
+  switch (enter(waiter, queue)) {
+    case Entered::yes:
+      return true;
+    case Entered::is_cancelled:
+      return queue.push(waiter);
+    case Entered::queue_is_closed:
+      break;
+  }
+  return false;
+}
+
+TokenState::Entered TokenState::enter(TokenWaiter& waiter, WakeQueue& queue) {
+  waiter.queue_ = &queue;
+  for (;;) {
+    TokenState* missing = nullptr;
+    {
+      const std::lock_guard lock(queue.mutex_);
+      if (queue.is_closed()) return Entered::queue_is_closed;
+      missing = first_without_lane_in(queue);
+      if (missing == nullptr) {
+        Lane& lane = *find_lane_in(queue);
+        // A lane that is linked will be moved by whoever cancels; another one might have been.
+        if (!lane.is_linked()) {
+          if (is_cancelled()) return Entered::is_cancelled;
+          link_lane_in(queue);
+        }
+        lane.entries.push_back(waiter);
+        return Entered::yes;
+      }
     }
-    return nullptr;
+    for (; missing != nullptr && missing->find_lane_in(queue) == nullptr;
+         missing = missing->parent_) {
+      missing->make_lane_in(queue);
+    }
+  }
+}
+
+/// This token or the nearest above it, as far as the first whose lane stands in the lists already.
+TokenState* TokenState::first_without_lane_in(const WakeQueue& queue) noexcept {
+  for (TokenState* token = this; token != nullptr; token = token->parent_) {
+    const Lane* const lane = token->find_lane_in(queue);
+    if (lane == nullptr) return token;
+    if (lane->is_linked()) return nullptr;
+  }
+  return nullptr;
+}
+
+/// Each lane into the lane above. They are all there; with the queue locked.
+void TokenState::link_lane_in(WakeQueue& queue) noexcept {
+  for (TokenState* token = this;; token = token->parent_) {
+    Lane& lane = *token->find_lane_in(queue);
+    if (lane.is_linked()) return;
+    if (token->parent_ == nullptr) return queue.lanes_.push_back(lane);
+    token->parent_->find_lane_in(queue)->entries.push_back(lane);
+  }
+}
+
+/// Without a lock: a lane is never freed before its token, and never leaves a queue that is open.
+Lane* TokenState::find_lane_in(const WakeQueue& queue) noexcept {
+  Lane* lane = &first_lane_;
+  while (lane != nullptr && lane->queue.load(std::memory_order_acquire) != &queue) {
+    lane = lane->next.load(std::memory_order_acquire);
+  }
+  return lane;
+}
+
+/// Takes over a lane whose queue was closed, if there is one: so a token that many short-lived
+/// contexts listened to has as many lanes as there were contexts at one time.
+void TokenState::make_lane_in(WakeQueue& queue) {
+  std::unique_ptr<Lane> created;
+  boost::intrusive_ptr<WakeQueue> closed;  // goes after the lock
+  const auto give_to_queue = [&](Lane& lane) {
+    intrusive_ptr_add_ref(&queue);
+    closed.reset(lane.queue.exchange(&queue, std::memory_order_acq_rel), false);
   };
-  if (WaiterLane* const known = find()) return *known;
-  const std::lock_guard lock(tree_->mutex);
-  if (WaiterLane* const known = find()) return *known;
-  WaiterLane* const others = lanes_;
-  WaiterLane* const lane = others == nullptr
-                               ? &first_lane_.emplace(group.shared_from_this(), nullptr)
-                               : new WaiterLane(group.shared_from_this(), others);
-  lanes_.store(lane, std::memory_order_release);
-  return *lane;
+  for (;;) {
+    {
+      const std::lock_guard lock(lock_);
+      if (find_lane_in(queue) != nullptr) return;
+      Lane* last = nullptr;
+      for (Lane* lane = &first_lane_; lane != nullptr; lane = lane->next.load()) {
+        const WakeQueue* const other = lane->queue.load();
+        if (other == nullptr || other->is_closed()) return give_to_queue(*lane);
+        last = lane;
+      }
+      if (created) {
+        give_to_queue(*created);
+        return last->next.store(created.release(), std::memory_order_release);
+      }
+    }
+    created = std::make_unique<Lane>();
+  }
 }
 
-const std::shared_ptr<TokenState>& state_of(const CancellationToken& token) noexcept {
-  return token.state_;
+boost::intrusive_ptr<WakeQueue> TokenState::queue_of(const Lane& lane) noexcept {
+  const std::lock_guard lock(lock_);
+  return lane.queue.load();
 }
 
-}  // namespace detail
+std::stop_token TokenState::stop_token() {
+  auto& callbacks = CallbackQueue::instance();
+  if (auto known = callbacks.known_stop_token(find_lane_in(callbacks))) return *std::move(known);
+  auto bridge = std::make_unique<StopBridge>();
+  auto result = bridge->source.get_token();
+  if (enter(*bridge, callbacks) == Entered::yes) {
+    static_cast<void>(bridge.release());  // the lane's
+  } else {
+    bridge->source.request_stop();
+  }
+  return result;
+}
 
 namespace {
 
 /// A token that is cancelled by a std::stop_source.
-class LinkedTokenState final : public detail::TokenState {
+class LinkedTokenState final : public TokenState {
  public:
-  void link(const std::stop_token& stop_token) { link_.emplace(stop_token, Cancel{this}); }
+  explicit LinkedTokenState(const std::stop_token& stop_token)
+      : TokenState(nullptr, true), link_(stop_token, Cancel{this}) {}
 
  private:
   struct Cancel {
-    void operator()() const { state->cancel(); }
-    LinkedTokenState* state;
+    void operator()() const noexcept {
+      // A callback may drop the last handle. If that is gone, the destructor waits for this call.
+      const bool is_kept = token->try_add_reference();
+      token->cancel();
+      if (is_kept) intrusive_ptr_release(token);
+    }
+    LinkedTokenState* token;
   };
-  std::optional<std::stop_callback<Cancel>> link_;
+  std::stop_callback<Cancel> link_;
 };
 
 }  // namespace
 
-CancellationToken::CancellationToken() : state_(std::make_shared<detail::TokenState>()) {}
-
-CancellationToken::CancellationToken(const std::stop_token& stop_token) {
-  auto linked = std::make_shared<LinkedTokenState>();
-  linked->link(stop_token);
-  state_ = std::move(linked);
+TokenState::~TokenState() {
+  for (Lane* lane = &first_lane_; lane != nullptr;) {
+    if (const boost::intrusive_ptr queue(lane->queue.load(), false); queue) queue->forget(*lane);
+    Lane* const next = lane->next.load();
+    if (lane != &first_lane_) delete lane;
+    lane = next;
+  }
 }
+
+bool TokenState::try_add_reference() noexcept {
+  auto count = references_.load();
+  while (count != 0 && !references_.compare_exchange_weak(count, count + 1)) {
+  }
+  return count != 0;
+}
+
+/// One ancestor after the other: a long chain whose last handle goes must not recurse.
+void intrusive_ptr_release(TokenState* token) noexcept {
+  while (token != nullptr && token->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    TokenState* const parent = token->parent_;
+    token->is_linked_ ? delete static_cast<LinkedTokenState*>(token) : delete token;
+    token = parent;
+  }
+}
+
+}  // namespace detail
+
+CancellationToken::CancellationToken() : state_(new detail::TokenState) {}
+
+CancellationToken::CancellationToken(const std::stop_token& stop_token)
+    : state_(new detail::LinkedTokenState(stop_token)) {}
 
 CancellationToken CancellationToken::child_token() const {
-  return CancellationToken(std::make_shared<detail::TokenState>(state_));
+  return CancellationToken(boost::intrusive_ptr(new detail::TokenState(state_)));
 }
 
-bool CancellationToken::cancel() const {
+bool CancellationToken::cancel() const noexcept {
   const auto kept_alive = state_;  // whoever is woken or called may drop the last handle
   return kept_alive->cancel();
-}
-
-DropGuard::~DropGuard() {
-  try {
-    if (token_) token_->cancel();
-  } catch (const std::bad_alloc&) {
-    // The token is cancelled. Who could not be woken has the next cancel() to hope for.
-  }
 }
 
 std::stop_token CancellationToken::stop_token() const {

@@ -1,8 +1,11 @@
 #include "runtime_sharing/error.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/experimental/channel_error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/error_category.hpp>
 #include <boost/system/system_error.hpp>
+#include <boost/thread/exceptions.hpp>
 
 #include <string>
 
@@ -45,17 +48,28 @@ boost::system::error_code make_error_code(Errc code) noexcept {
   return {static_cast<int>(code), error_category()};
 }
 
-namespace detail {
+bool is_cancellation(const boost::system::error_code& error) noexcept {
+  using boost::asio::experimental::error::channel_cancelled;
+  using boost::asio::experimental::error::channel_closed;
+  return error == boost::asio::error::operation_aborted || error == channel_cancelled ||
+         error == channel_closed || error == Errc::scope_closed ||
+         error == Errc::runtime_shut_down || error == Errc::runtime_stopping ||
+         error == Errc::slot_closed;
+}
 
-bool is_operation_aborted(const std::exception_ptr& error) noexcept {
+bool is_cancellation(const std::exception_ptr& error) noexcept {
+  if (!error) return false;
   try {
     std::rethrow_exception(error);
   } catch (const boost::system::system_error& exception) {
-    return exception.code() == boost::asio::error::operation_aborted;
+    return is_cancellation(exception.code());
+  } catch (const boost::asio::multiple_exceptions& exception) {
+    return is_cancellation(exception.first_exception());
+  } catch (const boost::thread_interrupted&) {
+    return true;
   } catch (...) {
     return false;
   }
 }
 
-}  // namespace detail
 }  // namespace runtime_sharing

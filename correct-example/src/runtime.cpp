@@ -1,6 +1,11 @@
 #include "runtime_sharing/runtime.hpp"
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+#include <boost/thread/exceptions.hpp>
+
 #include "runtime_core.hpp"
+#include <new>
 #include <stdexcept>
 
 namespace runtime_sharing {
@@ -33,7 +38,7 @@ Runtime::executor_type Runtime::get_executor() noexcept {
 }
 
 const CancellationToken& Runtime::token() const noexcept {
-  return core_->token;
+  return core_->root_state->token;
 }
 
 TaskScope& Runtime::scope() noexcept {
@@ -41,23 +46,72 @@ TaskScope& Runtime::scope() noexcept {
 }
 
 ShutdownReport Runtime::shutdown(Deadlines deadlines) {
-  return core_->shutdown(deadlines);
+  const auto core = core_;  // somebody who is told may drop the last handle
+  return core->shutdown(deadlines);
 }
 
 const CancellationToken& Runtime::ended() const noexcept {
-  return core_->done;
+  return core_->ladder.done;
 }
 
 bool Runtime::is_shutting_down() const noexcept {
-  return core_->is_shutting_down();
-}
-
-bool Runtime::has_shut_down() const noexcept {
-  return core_->has_shut_down();
+  return core_->ladder.has_begun();
 }
 
 bool Runtime::running_in_this_thread() const noexcept {
   return core_->running_in_this_thread();
 }
 
+namespace detail {
+
+// ---- What the initiating functions need
+
+void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_name,
+                    std::shared_ptr<BlockingCall> call) {
+  core->start_blocking(std::move(task_name), std::move(call));
+}
+
+boost::system::error_code begin_shutdown(const std::shared_ptr<RuntimeCore>& core,
+                                         Deadlines deadlines,
+                                         const boost::asio::any_io_executor& waits_on) {
+  return core->ladder.try_begin(deadlines, waits_on);
+}
+
+const CancellationToken& shutdown_done(const RuntimeCore& core) noexcept {
+  return core.ladder.done;
+}
+
+ShutdownReport report_of(const RuntimeCore& core) {
+  return core.ladder.report();
+}
+
+void BlockingCall::run() noexcept {
+  std::exception_ptr error;
+  try {
+    call();
+  } catch (const boost::thread_interrupted&) {
+    using boost::system::system_error;
+    error = std::make_exception_ptr(system_error(boost::asio::error::operation_aborted));
+  } catch (...) {
+    error = std::current_exception();
+  }
+  end(std::move(error));
+}
+
+void BlockingCall::end(std::exception_ptr error) noexcept {
+  destroy_function();
+  error_ = std::move(error);
+  done.cancel();
+}
+
+std::exception_ptr BlockingCall::untold_failure() noexcept {
+  return awaited_.exchange(Awaited::told) == Awaited::no ? error_ : nullptr;
+}
+
+void BlockingCall::is_left_alone() noexcept {
+  if (awaited_.exchange(Awaited::no) != Awaited::told || !error_) return;
+  if (!is_cancellation(error_)) task_->scope->fail(task_->name, error_);
+}
+
+}  // namespace detail
 }  // namespace runtime_sharing

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <new>
-#include <stdexcept>
 
 namespace runtime_sharing::detail {
 namespace {
@@ -13,180 +12,219 @@ thread_local const RuntimeCore* core_of_this_thread = nullptr;
 
 }  // namespace
 
+void RuntimeGate::was_handed_over_too_late() noexcept {
+  if (has_warned_.exchange(true)) return;
+  tree_.warn("something was posted after the shutdown, and destroyed instead of run");
+}
+
+void RuntimeTree::end() noexcept {
+  gate.close();
+  Turns::end();
+}
+
+/// Not on a thread of any runtime, which has others to run.
+bool RuntimeTree::may_wait_here() const noexcept {
+  return core_of_this_thread == nullptr;
+}
+
+void RuntimeTree::warn(std::string_view message) const noexcept {
+  try {
+    if (options_.on_warning) options_.on_warning(message);
+  } catch (...) {  // a warning is not worth more than what goes on
+  }
+}
+
+void RuntimeTree::post(Batch batch) noexcept {
+  const ContextGate::Entry entry(gate);
+  if (!entry) return;
+  batch_memory_.release();
+  asio::require(executor_, asio::execution::blocking.never,
+                asio::execution::allocator(std::pmr::polymorphic_allocator<>(&batch_memory_)))
+      .execute(std::move(batch));
+}
+
 RuntimeCore::RuntimeCore(Runtime::Options chosen)
     : options(std::move(chosen)),
       context(options.threads),
       tree(std::make_shared<RuntimeTree>(context.get_executor(), options)),
-      root_state(std::make_shared<ScopeState>(
-          "runtime '" + options.name + "', generation " + std::to_string(options.generation), token,
-          tree, nullptr, ScopeLimits(), Errc::runtime_shut_down)),
+      root_state((tree->begin(),
+                  new ScopeState("runtime '" + options.name + "', generation " +
+                                     std::to_string(options.generation),
+                                 CancellationToken(), tree, nullptr, ScopeLimits(),
+                                 Errc::runtime_shut_down))),
       root(root_state),
-      keep_running_(asio::make_work_guard(context)) {
-  tree->begin();
+      ladder(*this),
+      keep_running_(asio::make_work_guard(context)) {}
+
+/// Nobody holds the runtime any more: what nobody tracked goes now.
+RuntimeCore::~RuntimeCore() {
+  tree->end();
+  context.destroy_suspended();
 }
 
 void RuntimeCore::start_threads() {
-  {
-    const std::lock_guard lock(tree->mutex);
-    phase_ = Phase::running;
-  }
   try {
-    for (int i = 0; i < options.threads; ++i) {
+    for (int i = 1; i <= options.threads; ++i) {
       const std::lock_guard lock(tree->mutex);
-      OwnedThread& own = workers_.emplace_back();
+      Worker& own = workers_.emplace_back();
       own.left = true;  // until there is a thread
-      own.number = workers_.size();
-      own.thread = boost::thread([self = shared_from_this(), &own] { self->work(own); });
+      own.thread = boost::thread([self = shared_from_this(), &own,
+                                  number = static_cast<std::size_t>(i)] { self->work(own, number); });
       own.left = false;
       ++workers_in_context_;
     }
   } catch (...) {
-    shutdown(Deadlines::immediate());
+    ladder.climb(Deadlines::immediate());
     throw;
   }
 }
 
-void RuntimeCore::work(OwnedThread& own) noexcept {
+void RuntimeCore::call(const std::function<void()>& hook) noexcept {
+  const UserCode user_code;
+  if (hook) hook();
+}
+
+void RuntimeCore::work(Worker& own, std::size_t number) noexcept {
   core_of_this_thread = this;
-  if (options.on_thread_start) options.on_thread_start();
-  run_handlers(own);
+  UserCode::watch(own.user_code);
+  call(options.on_thread_start);
+  {
+    const ContextGate::Resident resident(tree->gate, number);
+    run_handlers();
+  }
   bool last = false;
   {
     const std::lock_guard lock(tree->mutex);
     last = --workers_in_context_ == 0;
+    is_destroying_ = last;
   }
   if (last) destroy_suspended();
-  if (options.on_thread_stop) options.on_thread_stop();
+  call(options.on_thread_stop);
   core_of_this_thread = nullptr;
   const std::lock_guard lock(tree->mutex);
   own.left = true;
   tree->changed.notify_all();
 }
 
-/// By the last worker on its way out: frames are destroyed on a thread of the runtime, so that a
-/// destructor which hangs is one of the things that a deadline bounds.
+/// By the last worker on its way out. When all tasks have ended, nothing that is left in the context
+/// is ours: it stays there, under the hands of its owners, until the last of them lets go of the
+/// runtime. Otherwise frames are destroyed: on a thread of the runtime, so that a destructor which
+/// hangs is one of the things that a deadline bounds.
 void RuntimeCore::destroy_suspended() noexcept {
-  tree->gate.close();
-  context.destroy_suspended();
+  const UserCode user_code;
+  if (root_state->is_drained()) {
+    tree->gate.close();
+  } else {
+    tree->end();
+    context.destroy_suspended();
+  }
+  const std::lock_guard lock(tree->mutex);
+  is_destroying_ = false;
 }
 
-void RuntimeCore::run_handlers(const OwnedThread& own) noexcept {
-  const ContextGate::Resident resident(tree->gate, own.number);
+void RuntimeCore::run_handlers() noexcept {
   for (;;) {
     try {
       context.run();
       return;
     } catch (const std::exception& exception) {
-      warn(std::string("a handler posted to the executor threw: ") + exception.what());
+      try {
+        tree->warn(std::string("a handler posted to the executor threw: ") + exception.what());
+      } catch (const std::bad_alloc&) {
+        tree->warn("a handler posted to the executor threw");
+      }
     } catch (...) {
-      warn("a handler posted to the executor threw something that is no std::exception");
+      tree->warn("a handler posted to the executor threw something that is no std::exception");
     }
   }
 }
 
-void RuntimeCore::BlockingTask::interrupt() {
+// ---- Blocking calls
+
+void RuntimeCore::BlockingTask::interrupt() noexcept {
   interrupted = true;
   const std::lock_guard lock(scope->tree->mutex);
-  owned.thread.interrupt();
+  thread.interrupt();
 }
 
-void RuntimeCore::start_blocking(std::string task_name, std::function<void()> call) {
-  join_those_who_left();
+void RuntimeCore::start_blocking(std::string task_name, std::shared_ptr<BlockingCall> call) {
   const boost::intrusive_ptr task(new BlockingTask(std::move(task_name), root_state));
+  BlockingTasks entry{task};
   if (const auto refusal = root_state->admit(*task)) root_state->refuse(task->name, refusal);
-  TaskGuard guard(task);
-  std::list<boost::intrusive_ptr<BlockingTask>> entry{task};
-  {
-    const std::lock_guard lock(tree->mutex);
-    blocking_.splice(blocking_.end(), entry);
-  }
-  boost::thread thread;
+  const auto guard = std::make_shared<TaskGuard>(task);  // not to be counted out under the lock
+  call->belongs_to(task);
+  const std::lock_guard lock(tree->mutex);
+  blocking_.splice(blocking_.begin(), entry);
   try {
-    thread = boost::thread([self = shared_from_this(), task, guard = std::move(guard),
-                            call = std::move(call)]() mutable {
-      self->run_blocking(*task, std::move(guard), std::move(call));
+    task->thread = boost::thread([self = shared_from_this(), its_entry = blocking_.begin(),
+                                  guard, its_call = std::move(call)]() mutable {
+      self->run_blocking(its_entry, guard, std::move(its_call));
     });
   } catch (...) {
-    const std::lock_guard lock(tree->mutex);
-    blocking_.remove(task);
+    blocking_.pop_front();
     throw;
   }
-  std::unique_lock lock(tree->mutex);
-  if (task->owned.left) {
-    lock.unlock();
-    thread.join();
-  } else {
-    task->owned.thread = std::move(thread);
-    if (task->interrupted) task->owned.thread.interrupt();
-  }
 }
 
-void RuntimeCore::run_blocking(BlockingTask& task, TaskGuard guard,
-                               std::function<void()> call) noexcept {
+void RuntimeCore::run_blocking(BlockingTasks::iterator entry,
+                               const std::shared_ptr<TaskGuard>& guard,
+                               std::shared_ptr<BlockingCall> blocking) noexcept {
   core_of_this_thread = this;
-  if (options.on_thread_start) options.on_thread_start();
-  {
-    TaskGuard counted_last = std::move(guard);
-    {
-      const std::function<void()> own_call = std::move(call);
-      task.running = true;
-      own_call();
-      task.running = false;
-    }
-    counted_last.ended({});
-  }
-  if (options.on_thread_stop) options.on_thread_stop();
+  call(options.on_thread_start);
+  TaskRecord& task = **entry;
+  task.running = true;
+  blocking->run();
+  task.running = false;
+  // An interruption that the call has ignored is not meant for what comes now.
+  const boost::this_thread::disable_interruption not_any_more;
+  guard->ended(blocking->untold_failure());
+  blocking.reset();
+  call(options.on_thread_stop);
   core_of_this_thread = nullptr;
-  const std::lock_guard lock(tree->mutex);
-  task.owned.left = true;
-  tree->changed.notify_all();
+  leave_thread(entry);
 }
 
-void RuntimeCore::join_those_who_left() {
-  std::list<boost::intrusive_ptr<BlockingTask>> left;
+/// Each joins the one that left before: so there is never more than one to be joined.
+void RuntimeCore::leave_thread(BlockingTasks::iterator entry) noexcept {
+  boost::thread before;
+  BlockingTasks own;
   {
     const std::lock_guard lock(tree->mutex);
-    for (auto it = blocking_.begin(); it != blocking_.end();) {
-      const auto task = it++;
-      if ((*task)->owned.left) left.splice(left.end(), blocking_, task);
-    }
+    own.splice(own.begin(), blocking_, entry);
+    before = std::exchange(last_left_, std::move((*entry)->thread));
+    tree->changed.notify_all();
   }
-  for (const auto& task : left) {
-    if (task->owned.thread.joinable()) task->owned.thread.join();
-  }
+  if (before.joinable()) before.join();
 }
 
 bool RuntimeCore::running_in_this_thread() const noexcept {
   return core_of_this_thread == this;
 }
 
-void RuntimeCore::warn(std::string_view message) const noexcept {
-  tree->warn(message);
-}
+// ---- The end
 
-bool RuntimeCore::is_shutting_down() const {
-  const std::lock_guard lock(tree->mutex);
-  return phase_ != Phase::running;
-}
-
-bool RuntimeCore::has_shut_down() const {
-  const std::lock_guard lock(tree->mutex);
-  return phase_ == Phase::shut_down;
-}
-
-ShutdownReport RuntimeCore::report() const {
-  const std::lock_guard lock(tree->mutex);
-  return report_;
+ShutdownReport RuntimeCore::shutdown(Deadlines deadlines) {
+  if (running_in_this_thread() || ladder.is_climbed_here()) {
+    throw boost::system::system_error(
+        make_error_code(boost::system::errc::resource_deadlock_would_occur),
+        "shutdown() would wait for its own thread, which belongs to " + root_state->name +
+            "; use async_shutdown()");
+  }
+  if (core_of_this_thread != nullptr)
+    tree->warn("shutdown() blocks a thread of another runtime: use async_shutdown()");
+  return ladder.climb(deadlines);
 }
 
 void RuntimeCore::release() noexcept {
-  if (!is_shutting_down()) {
-    warn(root_state->name + " was dropped without shutdown(): shutting it down now");
+  if (!ladder.has_begun()) {
+    tree->warn(root_state->name + " was dropped without shutdown(): shutting it down now");
     try {
-      running_in_this_thread() ? begin_shutdown({}) : static_cast<void>(shutdown({}));
+      core_of_this_thread != nullptr ? ladder.begin({}) : static_cast<void>(ladder.climb({}));
     } catch (const std::exception& exception) {
       // No thread for the ladder: the context is stopped, its threads end and destroy the rest.
-      warn(std::string("it could only be stopped: ") + exception.what());
+      tree->warn(exception.what());
+      root_state->close();
+      root_state->token.cancel();
       keep_running_.reset();
       context.stop();
       const std::lock_guard lock(tree->mutex);
@@ -194,40 +232,89 @@ void RuntimeCore::release() noexcept {
     }
   }
   // A thread's handle keeps what the thread ran alive, and so this core: none may stay in it.
-  boost::thread ladder;
-  bool ladder_is_done = false;
+  boost::thread climbing;
+  boost::thread left;
   {
     const std::lock_guard lock(tree->mutex);
-    ladder = std::move(ladder_);
-    ladder_is_done = phase_ == Phase::shut_down;
+    climbing = std::move(ladder.thread);
+    left = std::move(last_left_);
   }
-  if (ladder.joinable()) ladder_is_done ? ladder.join() : ladder.detach();
+  const bool may_join = ladder.is_done() && !ladder.is_climbed_here();
+  if (climbing.joinable()) may_join ? climbing.join() : climbing.detach();
+  if (left.joinable()) left.detach();
 }
 
-// Runtime's own functions hide nothing: all of it is here, in the core.
+// ---- The last two rungs
 
-void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_name,
-                    std::function<void()> call) {
-  core->start_blocking(std::move(task_name), std::move(call));
-}
+void RuntimeCore::RuntimeLadder::climb_on(std::span<Interrupted> left,
+                                          ShutdownReport& report) noexcept {
+  const auto was_left = [](const Interrupted& one) { return !one.task->ended; };
+  const auto first_ended = std::ranges::partition(left, was_left).begin();
+  const std::span still_there(left.begin(), first_ended);
 
-error_code begin_shutdown(const std::shared_ptr<RuntimeCore>& core, Deadlines deadlines) {
+  report.threads_abandoned = stop_threads();
+  if (report.threads_abandoned > 0) report.reached = Rung::abandon;
+  bool hangs_in_destruction = false;
+  {
+    const std::lock_guard lock(scope_.tree->mutex);
+    hangs_in_destruction = core_.is_destroying_;
+  }
+  for (auto& [task, needed] : still_there) {
+    const bool is_stuck = task->running || (hangs_in_destruction && !task->ended);
+    needed = is_stuck ? Rung::abandon : Rung::stop;
+  }
   try {
-    core->begin_shutdown(deadlines);
-    return {};
-  } catch (const boost::system::system_error& error) {
-    return error.code();
-  } catch (const std::bad_alloc&) {
-    return make_error_code(boost::system::errc::not_enough_memory);
+    report.runtime = core_.options.name;
+  } catch (const std::bad_alloc&) {  // it says the rest
   }
+  report.generation = core_.options.generation;
 }
 
-const CancellationToken& shutdown_done(const RuntimeCore& core) noexcept {
-  return core.done;
+/// Stops the context, joins the threads that come back and detaches those that do not. They co-own
+/// the core: when one returns after all, it finds everything that it may touch.
+std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
+  std::size_t abandoned = 0;
+  core_.keep_running_.reset();
+  core_.context.stop();
+  boost::thread last_left;
+  {
+    std::unique_lock lock(scope_.tree->mutex);
+    const auto all_have_left = [this] {
+      return core_.blocking_.empty() && std::ranges::all_of(core_.workers_, &Worker::left);
+    };
+    wait_until(lock, schedule_.stop, all_have_left);
+    // A thread that is not in code of the user's will come back; one that destroys frames goes on as
+    // long as there are fewer and fewer of them.
+    const auto on_its_way = [](const Worker& own) { return !own.left && own.user_code == 0; };
+    for (std::size_t frames = size(lock); !all_have_left();) {
+      scope_.tree->changed.wait_for(lock, std::chrono::milliseconds(50));
+      const std::size_t frames_before = std::exchange(frames, size(lock));
+      const bool destroys = core_.is_destroying_ && frames < frames_before;
+      if (!destroys && std::ranges::none_of(core_.workers_, on_its_way)) break;
+    }
+    for (auto& own : core_.workers_) {
+      if (own.left) continue;
+      ++abandoned;
+      own.thread.detach();
+    }
+    for (const auto& task : core_.blocking_) {
+      ++abandoned;
+      task->thread.detach();
+    }
+    last_left = std::move(core_.last_left_);
+  }
+  for (auto& own : core_.workers_) {
+    if (own.thread.joinable()) own.thread.join();
+  }
+  if (last_left.joinable()) last_left.join();
+  return abandoned;
 }
 
-ShutdownReport report_of(const RuntimeCore& core) {
-  return core.report();
+std::size_t RuntimeCore::RuntimeLadder::size(std::unique_lock<AdaptiveMutex>& lock) const noexcept {
+  lock.unlock();
+  const std::size_t tasks = scope_.size();
+  lock.lock();
+  return tasks;
 }
 
 }  // namespace runtime_sharing::detail

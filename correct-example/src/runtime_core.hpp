@@ -5,8 +5,12 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/thread/thread.hpp>
 
-#include <functional>
+#include "ladder.hpp"
+#include <cstddef>
 #include <list>
+#include <memory>
+#include <memory_resource>
+#include <optional>
 
 namespace runtime_sharing::detail {
 
@@ -14,31 +18,27 @@ namespace runtime_sharing::detail {
 class RuntimeTree final : public ScopeTree {
  public:
   RuntimeTree(asio::io_context::executor_type executor, const Runtime::Options& options)
-      : ScopeTree(executor.context()), options_(options), executor_(executor) {}
+      : ScopeTree(executor.context()), options_(options), executor_(executor), gate(*this) {}
 
-  void begin() { ScopeTree::begin(static_cast<std::size_t>(options_.threads)); }
+  void begin() { Turns::begin(static_cast<std::size_t>(options_.threads)); }
+  /// Nobody comes in any more.
+  void end() noexcept;
 
-  bool may_wait_here() const noexcept override { return thread_number() == 0; }
-  void warn(std::string_view message) const noexcept override {
-    if (options_.on_warning) options_.on_warning(message);
-  }
-
-  alignas(cache_line) ContextGate gate;
+  std::size_t thread_number() const noexcept override { return gate.resident_here(); }
+  bool may_wait_here() const noexcept override;
+  void warn(std::string_view message) const noexcept override;
 
  private:
-  void post(Batch batch) override {
-    const ContextGate::Entry entry(gate);
-    if (!entry) return;
-    asio::require(executor_, asio::execution::blocking.never,
-                  asio::execution::allocator(batch_memory_.allocator()))
-        .execute(std::move(batch));
-  }
-  std::size_t thread_number() const noexcept override { return gate.resident_here(); }
+  void post(Batch batch) noexcept override;
   int turns_per_batch() const noexcept override { return 64; }
 
   const Runtime::Options options_;
   const asio::io_context::executor_type executor_;
-  EmbeddedMemory<96> batch_memory_;  // one is posted at a time
+  alignas(std::max_align_t) std::byte bytes_[128];  // of the batch: one is posted at a time
+  std::pmr::monotonic_buffer_resource batch_memory_{bytes_, sizeof bytes_};
+
+ public:
+  alignas(cache_line) RuntimeGate gate;
 };
 
 /// Outlives its Runtime where it must: every thread of the runtime co-owns it, so the last owner of
@@ -48,30 +48,20 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   explicit RuntimeCore(Runtime::Options chosen);
   RuntimeCore(const RuntimeCore&) = delete;
   RuntimeCore& operator=(const RuntimeCore&) = delete;
+  ~RuntimeCore();
 
   void start_threads();
-  void start_blocking(std::string task_name, std::function<void()> call);
+  /// Throws what a refused spawn throws, and boost::thread_resource_error.
+  void start_blocking(std::string task_name, std::shared_ptr<BlockingCall> call);
 
-  /// The first caller climbs the ladder, later ones wait for its report.
   ShutdownReport shutdown(Deadlines deadlines);
-  /// The same on a thread of its own.
-  void begin_shutdown(Deadlines deadlines);
-  bool is_shutting_down() const;
-  bool has_shut_down() const;
-  ShutdownReport report() const;
+  void begin_shutdown(Deadlines deadlines) { ladder.begin(deadlines); }
   bool running_in_this_thread() const noexcept;
   Runtime::executor_type executor() noexcept { return {context.get_executor(), {&tree->gate}}; }
   /// What ~Runtime does: nothing, if somebody has shut the runtime down.
   void release() noexcept;
 
-  const Runtime::Options options;
-  const CancellationToken done;  ///< cancelled when the report is there
-  const CancellationToken token;
-
  private:
-  using Clock = std::chrono::steady_clock;
-  using Records = std::vector<boost::intrusive_ptr<TaskRecord>>;
-
   /// shutdown() of an execution context destroys what is suspended in it and leaves the memory
   /// valid for those who still hold I/O objects. The destructor does the rest, much later.
   class Context : public asio::io_context {
@@ -80,68 +70,63 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
     void destroy_suspended() { shutdown(); }
   };
 
-  struct OwnedThread {
+  class RuntimeLadder final : public Ladder {
+   public:
+    explicit RuntimeLadder(RuntimeCore& core) noexcept : Ladder(*core.root_state), core_(core) {}
+
+    boost::thread thread;  // guarded by the mutex of the tree
+
+   private:
+    void climb_on(std::span<Interrupted> left, ShutdownReport& report) noexcept override;
+    std::size_t stop_threads() noexcept;
+    std::size_t size(std::unique_lock<AdaptiveMutex>& lock) const noexcept;
+    std::shared_ptr<void> keep_alive() override { return core_.shared_from_this(); }
+    void stands_on(boost::thread started) noexcept override { thread = std::move(started); }
+
+    RuntimeCore& core_;
+  };
+
+  struct Worker {
     boost::thread thread;
-    std::size_t number = 0;  // of a worker, from 1
-    bool left = false;       // past everything of ours: joining it does not block
+    std::atomic<int> user_code{0};  // it is inside code of the user's
+    bool left = false;              // past everything of ours: joining it does not block
   };
 
   /// A blocking call: interrupted by Boost.Thread.
   class BlockingTask final : public TaskRecord {
    public:
     using TaskRecord::TaskRecord;
-    void interrupt() override;
+    void interrupt() noexcept override;
 
-    OwnedThread owned;  // guarded by the mutex of the scope's tree
+    boost::thread thread;  // guarded by the mutex of the scope's tree
   };
+  using BlockingTasks = std::list<boost::intrusive_ptr<BlockingTask>>;
 
-  enum class Phase { running, shutting_down, shut_down };
-
-  /// When the ladder leaves a rung for the next.
-  struct Schedule {
-    Clock::time_point wait, interrupt, stop;
-  };
-
-  void work(OwnedThread& own) noexcept;
-  void run_handlers(const OwnedThread& own) noexcept;
+  void work(Worker& own, std::size_t number) noexcept;
+  void run_handlers() noexcept;
+  static void call(const std::function<void()>& hook) noexcept;
   void destroy_suspended() noexcept;
-  void run_blocking(BlockingTask& task, TaskGuard guard, std::function<void()> call) noexcept;
-  void join_those_who_left();
-  void warn(std::string_view message) const noexcept;
-
-  // The ladder, on the thread of whoever climbs.
-  static Schedule begin_schedule(Deadlines deadlines);
-  void shorten_schedule(Deadlines deadlines);
-  void climb();
-  void climb_or_step_back();
-  void climb_on_own_thread() noexcept;
-  void wait_for_tasks();
-  Records interrupt_deaf_tasks();
-  void wait_for_ends(std::unique_lock<AdaptiveMutex>& lock, std::size_t depth,
-                     Clock::rep steps_left);
-  std::size_t stop_threads();
-  ShutdownReport write_report(const Records& interrupted, const Records& unstoppable,
-                              std::size_t abandoned) const;
-  template <typename Limit, typename Condition>
-  void wait_until(std::unique_lock<AdaptiveMutex>& lock, Limit limit, Condition condition);
+  void run_blocking(BlockingTasks::iterator entry, const std::shared_ptr<TaskGuard>& guard,
+                    std::shared_ptr<BlockingCall> call) noexcept;
+  void leave_thread(BlockingTasks::iterator entry) noexcept;
 
  public:
+  const Runtime::Options options;
   Context context;
   const std::shared_ptr<RuntimeTree> tree;
-  const std::shared_ptr<ScopeState> root_state;
+  const boost::intrusive_ptr<ScopeState> root_state;
   TaskScope root;
+  RuntimeLadder ladder;
 
  private:
   asio::executor_work_guard<asio::io_context::executor_type> keep_running_;
 
   // All guarded by tree->mutex; changes are announced by tree->changed.
-  Phase phase_ = Phase::shut_down;  // until the threads are started
-  Schedule schedule_{};
-  std::list<OwnedThread> workers_;
+  std::list<Worker> workers_;
   int workers_in_context_ = 0;
-  std::list<boost::intrusive_ptr<BlockingTask>> blocking_;
-  boost::thread ladder_;
-  ShutdownReport report_;
+  bool is_destroying_ = false;  // what is suspended, on a thread that leaves
+  BlockingTasks blocking_;
+  boost::thread last_left_;  // of the blocking calls that have ended, the last one
 };
 
 }  // namespace runtime_sharing::detail

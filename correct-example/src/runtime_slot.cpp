@@ -3,6 +3,8 @@
 #include <boost/system/system_error.hpp>
 
 #include <chrono>
+#include <exception>
+#include <utility>
 
 namespace runtime_sharing {
 
@@ -18,29 +20,45 @@ std::shared_ptr<Runtime> RuntimeSlot::start(WhileStopping policy) {
     std::shared_ptr<Runtime> stopping;
     if (auto started = state_->try_start(error, stopping)) return started;
     if (!stopping || policy == WhileStopping::refuse) throw system_error(error);
-    constexpr std::chrono::hours no_shorter{24};
+    constexpr auto no_shorter = std::chrono::milliseconds::max();
     stopping->shutdown({no_shorter, no_shorter, no_shorter});  // somebody else's: its end
   }
 }
 
 std::shared_ptr<Runtime> detail::SlotState::try_start(boost::system::error_code& error,
                                                       std::shared_ptr<Runtime>& stopping) {
-  std::shared_ptr<Runtime> ended;  // its destructor must not run under the lock
-  const std::lock_guard lock(mutex);
+  std::unique_lock lock(mutex);
+  started.wait(lock, [this] { return !is_starting; });
   if (closed) {
     error = Errc::slot_closed;
-  } else if (!present || present->has_shut_down()) {
-    auto started = Runtime::start(next);
-    ++next.generation;
-    ended = std::exchange(present, started);
-    return started;
-  } else if (present->is_shutting_down()) {
-    error = Errc::runtime_stopping;
-    stopping = present;
-  } else {
-    error = Errc::runtime_running;
+    return nullptr;
   }
-  return nullptr;
+  if (present && !present->ended().is_cancelled()) {
+    const bool is_ending = present->is_shutting_down();
+    error = is_ending ? Errc::runtime_stopping : Errc::runtime_running;
+    if (is_ending) stopping = present;
+    return nullptr;
+  }
+  // Threads are started, and what was there before is destroyed, without the lock: both call hooks
+  // of the user's, which may ask for current().
+  is_starting = true;
+  const auto before = std::move(present);
+  const auto options = next;
+  lock.unlock();
+  std::shared_ptr<Runtime> fresh;
+  std::exception_ptr failure;
+  try {
+    fresh = Runtime::start(options);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  is_starting = false;
+  if (fresh) ++next.generation;
+  present = fresh;
+  started.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  return fresh;
 }
 
 std::shared_ptr<Runtime> RuntimeSlot::current() const {
@@ -68,7 +86,7 @@ ShutdownReport RuntimeSlot::shutdown(Deadlines deadlines) {
 void detail::SlotState::let_go_of(const std::shared_ptr<Runtime>& ended) {
   const std::lock_guard lock(mutex);
   // Not the last reference, and perhaps a newer generation has the place already.
-  if (present == ended && ended->has_shut_down()) present = nullptr;
+  if (present == ended && ended->ended().is_cancelled()) present = nullptr;
 }
 
 }  // namespace runtime_sharing

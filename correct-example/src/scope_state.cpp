@@ -1,88 +1,50 @@
-#include "runtime_sharing/scope_state.hpp"
+#include "runtime_sharing/detail/scope_state.hpp"
+
+#include "ladder.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <new>
-#include <thread>
+#include <utility>
 
 namespace runtime_sharing::detail {
 namespace {
 
-std::string what_of(const std::exception_ptr& error) {
+/// Without words if there is no memory for them. Runs user code: what().
+Failure failure_of(const std::string& task_name, const std::exception_ptr& error) noexcept {
   try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& exception) {
-    return exception.what();
-  } catch (...) {
-    return "an exception that is no std::exception";
-  }
-}
-
-/// Without words if there is no memory for them.
-Failure failure_of(const TaskRecord& record, const std::exception_ptr& error) noexcept {
-  try {
-    return {record.name, what_of(error)};
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& exception) {
+      return {task_name, exception.what()};
+    } catch (...) {
+      return {task_name, "an exception that is no std::exception"};
+    }
   } catch (...) {
     return {};
   }
 }
 
-/// The tree of a scope on somebody else's executor.
-class ExecutorTree final : public ScopeTree {
- public:
-  explicit ExecutorTree(const asio::any_io_executor& executor)
-      : ScopeTree(asio::query(executor, asio::execution::context)),
-        executor_(asio::require(executor, asio::execution::blocking.never)) {}
-
-  void begin() { ScopeTree::begin(0); }
-
- private:
-  void end() noexcept override {
-    ScopeTree::end();
-    // A strand's executor must not outlive the strand's context.
-    asio::any_io_executor executor;
-    asio::any_io_executor work;
-    const std::lock_guard lock(mutex);
-    executor.swap(executor_);
-    work.swap(work_);
-  }
-
-  void post(Batch batch) override {
-    if (executor_) executor_.execute(std::move(batch));
-  }
-
-  // A task that is not suspended in an operation keeps its context running, too.
-  void work_began() override {
-    work_ = asio::prefer(executor_, asio::execution::outstanding_work.tracked);
-  }
-  void work_ended() noexcept override {
-    asio::any_io_executor work;
-    const std::lock_guard lock(mutex);
-    if (alive == 0) work.swap(work_);
-  }
-
-  asio::any_io_executor executor_;
-  asio::any_io_executor work_;  // guarded by mutex
-};
+void tell(std::list<Places::Waiting>& called) noexcept {
+  for (const auto& waiting : called) waiting.turn.cancel();
+}
 
 }  // namespace
 
-void cancel_surely(const CancellationToken& token) noexcept {
-  for (;;) {
-    try {
-      token.cancel();
-      return;
-    } catch (const std::bad_alloc&) {
-      std::this_thread::yield();  // the next call wakes those that are left
-    }
-  }
-}
+// ---- Tasks
 
 TaskGuard::~TaskGuard() {
   if (!record_) return;
   record_->destroyed = true;
-  ended(std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted)));
+  std::exception_ptr error;
+  try {
+    error = std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
+  } catch (...) {
+    error = std::current_exception();
+  }
+  ended(error);
 }
 
 void TaskGuard::ended(const std::exception_ptr& error) noexcept {
@@ -92,107 +54,16 @@ void TaskGuard::ended(const std::exception_ptr& error) noexcept {
   record->scope->leave(*record, error);
 }
 
-std::shared_ptr<ScopeTree> ScopeTree::on(const asio::any_io_executor& executor) {
-  auto tree = std::make_shared<ExecutorTree>(executor);
-  tree->begin();
-  return tree;
-}
-
-ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
-                       std::shared_ptr<ScopeTree> scope_tree, std::shared_ptr<ScopeState> parent,
-                       ScopeLimits limits, Errc refusal)
-    : name(std::move(scope_name)),
-      token(std::move(scope_token)),
-      tree(std::move(scope_tree)),
-      depth(parent ? parent->depth + 1 : 0),
-      parent_(std::move(parent)),
-      limits_(limits),
-      refusal_(refusal) {
-  {
-    const std::lock_guard lock(tree->mutex);
-    if (tree->alive_at_depth.size() <= depth) tree->alive_at_depth.resize(depth + 1);
-    if (!parent_) return;
-    parent_->children_.push_back(*this);
-    closed_ = parent_->closed_;
-    if (!closed_) return;
-  }
-  drained.cancel();  // born closed, and empty for ever
-}
-
-ScopeState::~ScopeState() {
-  if (!parent_) return;
-  const std::lock_guard lock(tree->mutex);
-  parent_->children_.erase(parent_->children_.iterator_to(*this));
-}
-
-const ScopeState* ScopeState::full_one() const noexcept {
-  for (const ScopeState* scope = this; scope; scope = scope->parent_.get()) {
-    if (scope->alive_ >= scope->limits_.max_tasks) return scope;
-  }
-  return nullptr;
-}
-
-error_code ScopeState::admit(TaskRecord& record) {
-  const std::lock_guard lock(tree->mutex);
-  if (closed_) return refusal_;
-  if (full_one() != nullptr) return Errc::scope_full;
-  if (tree->alive == 0) tree->work_began();
-  ++tree->alive;
-  ++tree->alive_at_depth[depth];
-  tasks_.push_back(record);
-  for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
-    ++scope->alive_;
-    ++scope->tasks_total_;
-  }
-  return {};
-}
-
-void ScopeState::refuse(const std::string& task_name, error_code reason) const {
-  throw boost::system::system_error(reason, "task '" + task_name + "' refused by " + name);
-}
-
-void ScopeState::leave(TaskRecord& record, const std::exception_ptr& error) noexcept {
-  // User code, what() and all, runs before the lock.
-  std::optional<Failure> failure;
-  const bool told = token.is_cancelled() || record.interrupted || record.destroyed;
-  if (error && !(told && is_operation_aborted(error))) failure = failure_of(record, error);
-  bool drained_one = false;
-  bool was_last = false;
-  Queue called;
-  std::optional<CancellationToken> end;
-  {
-    const std::lock_guard lock(tree->mutex);
-    tasks_.erase(tasks_.iterator_to(record));
-    record.error_ = error;
-    end.swap(record.end_);
-    was_last = --tree->alive == 0;
-    const bool depth_is_empty = --tree->alive_at_depth[depth] == 0;
-    for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
-      --scope->alive_;
-      drained_one = drained_one || scope->is_drained();
-      if (failure) scope->add_failure(*failure);
-    }
-    call_next(called);
-    if (drained_one || depth_is_empty) tree->changed.notify_all();
-  }
-  if (end) cancel_surely(*end);
-  for (const auto& place : called) cancel_surely(place.turn);
-  if (failure && limits_.on_failure == FailurePolicy::cancel_scope) cancel_surely(token);
-  if (was_last) tree->work_ended();
-  if (drained_one) announce_drained();
-}
-
-void ScopeState::call_next(Queue& called) noexcept {
-  for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
-    if (scope->queue_.empty() || scope->alive_ >= scope->limits_.max_tasks) continue;
-    called.splice(called.end(), scope->queue_, scope->queue_.begin());
-  }
+void TaskGuard::forget() noexcept {
+  const auto record = std::exchange(record_, nullptr);
+  record->coroutine_is_gone();
+  record->scope->forget(*record);
 }
 
 CancellationToken TaskRecord::end() {
   CancellationToken token;
   {
-    const std::lock_guard lock(scope->tree->mutex);
+    const std::lock_guard lock(scope->shards_[shard_].mutex);
     if (hook_.is_linked()) {
       if (!end_) end_ = token;
       return *end_;
@@ -203,139 +74,247 @@ CancellationToken TaskRecord::end() {
 }
 
 std::exception_ptr TaskRecord::error() const {
-  const std::lock_guard lock(scope->tree->mutex);
+  const std::lock_guard lock(scope->shards_[shard_].mutex);
   return error_;
 }
 
-CancellationToken PlaceInQueue::queue_for(std::shared_ptr<ScopeState> full) {
-  const bool was_here_before = turn_.has_value();
-  const CancellationToken turn;
-  ScopeState::Queue place{{turn, full.get()}};
-  ScopeState::Queue called;
-  bool is_your_turn = false;
-  {
-    const std::lock_guard lock(full->tree->mutex);
-    auto* const scope = const_cast<ScopeState*>(full->full_one());
-    is_your_turn = full->closed_ || scope == nullptr;  // since it was asked
-    if (!is_your_turn) {
-      auto& queue = scope->queue_;
-      queue.splice(was_here_before ? queue.begin() : queue.end(), place);
-      // It was called and cannot come: the room may be in a scope above the one that is full.
-      if (was_here_before) full->call_next(called);
-    }
-  }
-  turn_ = turn;
-  scope_ = std::move(full);
-  for (const auto& next : called) cancel_surely(next.turn);
-  if (is_your_turn) turn.cancel();
-  return turn;
+// ---- Scopes
+
+void intrusive_ptr_add_ref(const ScopeState* scope) noexcept {
+  scope->references_.fetch_add(1, std::memory_order_relaxed);
 }
 
-PlaceInQueue::~PlaceInQueue() {
-  if (!turn_) return;
-  ScopeState::Queue called;
-  {
-    const std::lock_guard lock(scope_->tree->mutex);
-    for (ScopeState* scope = scope_.get(); scope; scope = scope->parent_.get()) {
-      std::erase_if(scope->queue_, [this](const auto& place) { return place.turn == *turn_; });
-    }
-    if (turn_->is_cancelled()) scope_->call_next(called);  // it had its turn: whose is it now?
-  }
-  for (const auto& place : called) cancel_surely(place.turn);
-}
-
-void ScopeState::add_failure(const Failure& failure) noexcept {
-  ++failures_total_;
-  if (failures_.size() >= ShutdownReport::max_failures) return;
-  try {
-    failures_.push_back(failure);
-  } catch (const std::bad_alloc&) {
-    // It is counted.
+/// One ancestor after the other: a deep nest whose last handle goes must not recurse.
+void intrusive_ptr_release(const ScopeState* scope) noexcept {
+  while (scope != nullptr && scope->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    const ScopeState* const parent = scope->parent_;
+    delete scope;
+    scope = parent;
   }
 }
 
-void ScopeState::forget() noexcept {
-  const std::lock_guard lock(tree->mutex);
-  for (ScopeState* scope = this; scope; scope = scope->parent_.get()) --scope->tasks_total_;
-}
-
-void ScopeState::announce_drained() noexcept {
-  // Drained is for ever: nothing is admitted any more. So each may be looked at on its own.
-  for (ScopeState* scope = this; scope; scope = scope->parent_.get()) {
-    std::unique_lock lock(tree->mutex);
-    const bool is_drained_now = scope->is_drained();
-    lock.unlock();
-    if (is_drained_now) cancel_surely(scope->drained);
-  }
-}
-
-template <typename Scope, typename Visit>
-void ScopeState::for_each_scope(Scope& top, Visit visit) {
-  // Along the links of siblings and parents: neither recursion nor allocation, however deep.
-  Scope* scope = &top;
-  for (;;) {
-    visit(*scope);
-    if (!scope->children_.empty()) {
-      scope = &scope->children_.front();
-      continue;
-    }
-    while (scope != &top) {
-      const auto next = std::next(Children::s_iterator_to(*scope));
-      if (next != scope->parent_->children_.end()) {
-        scope = &*next;
-        break;
-      }
-      scope = scope->parent_.get();
-    }
-    if (scope == &top) return;
-  }
-}
-
-void ScopeState::close() {
-  std::vector<CancellationToken> drained_now;
-  Queue called;
+ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
+                       std::shared_ptr<ScopeTree> scope_tree,
+                       const boost::intrusive_ptr<ScopeState>& parent, ScopeLimits limits,
+                       Errc refusal)
+    : name(std::move(scope_name)),
+      token(std::move(scope_token)),
+      tree(std::move(scope_tree)),
+      depth(parent ? parent->depth + 1 : 0),
+      parent_(parent.get()),
+      limits_(limits),
+      refusal_(refusal),
+      shards_(tree->lines()),
+      places_(parent ? parent->places_ : nullptr),
+      to_be_drained_(shards_.size()) {
+  if (limits.max_tasks != ScopeLimits().max_tasks)
+    places_ = &own_places_.emplace(Places{limits.max_tasks, places_});
+  if (parent_ == nullptr) return;
+  intrusive_ptr_add_ref(parent_);
   {
     const std::lock_guard lock(tree->mutex);
-    std::size_t scopes = 0;
-    for_each_scope(*this, [&](const ScopeState&) { ++scopes; });
-    drained_now.reserve(scopes);  // what can throw comes first
+    if (!parent_->closed_) {
+      parent_->children_.push_back(*this);
+      ++parent_->to_be_drained_;
+      return;
+    }
+  }
+  // Born closed, and empty for ever.
+  for (Shard& shard : shards_) shard.closed = true;
+  closed_ = true;
+  drained_ = true;
+  drained.cancel();
+}
+
+ScopeState::~ScopeState() = default;
+
+error_code ScopeState::admit(TaskRecord& record) {
+  if (closed_) return refusal_;
+  if (const auto full = take_places()) return full;
+  bool context_runs = false;
+  try {
+    context_runs = tree->task_begins();
+  } catch (...) {
+    give_places_back();
+    throw;
+  }
+  if (context_runs) {
+    record.shard_ = tree->thread_number();
+    Shard& shard = shards_[record.shard_];
+    const std::lock_guard lock(shard.mutex);
+    if (!shard.closed) {
+      shard.tasks.push_back(record);
+      ++shard.alive;
+      ++shard.total;
+      return {};
+    }
+  }
+  if (context_runs) tree->task_ended();
+  give_places_back();
+  return context_runs ? refusal_ : Errc::scope_closed;
+}
+
+void ScopeState::refuse(const std::string& task_name, error_code reason) const {
+  throw boost::system::system_error(reason, "task '" + task_name + "' refused by " + name);
+}
+
+void ScopeState::leave(TaskRecord& record, const std::exception_ptr& error) noexcept {
+  const bool told = token.is_cancelled() || record.interrupted || record.destroyed;
+  if (error && !(told && is_cancellation(error))) fail(record.name, error);
+  count_out(record, error, 0);
+}
+
+void ScopeState::forget(TaskRecord& record) noexcept {
+  count_out(record, nullptr, 1);
+}
+
+void ScopeState::count_out(TaskRecord& record, const std::exception_ptr& error,
+                           std::size_t not_counted) noexcept {
+  Shard& shard = shards_[record.shard_];
+  std::optional<CancellationToken> end;
+  bool is_drained_now = false;
+  {
+    const std::lock_guard lock(shard.mutex);
+    shard.tasks.erase(shard.tasks.iterator_to(record));
+    shard.total -= not_counted;
+    record.error_ = error;
+    end.swap(record.end_);
+    is_drained_now = --shard.alive == 0 && shard.closed;
+  }
+  if (end) end->cancel();
+  give_places_back();
+  tree->task_ended();
+  record.ended = true;
+  if (tree->watchers > 0) {
+    const std::lock_guard lock(tree->mutex);
+    tree->changed.notify_all();
+  }
+  if (!is_drained_now) return;
+  DrainedOnes now_drained;
+  {
+    const std::lock_guard lock(tree->mutex);
+    came_nearer(now_drained);
+  }
+  announce(std::move(now_drained));
+}
+
+void ScopeState::fail(const std::string& task_name, const std::exception_ptr& error) noexcept {
+  const Failure failure = failure_of(task_name, error);
+  {
+    const std::lock_guard lock(tree->mutex);
+    for (ScopeState* scope = this; scope != nullptr; scope = scope->parent_) {
+      ++scope->failures_total_;
+      if (scope->failures_.size() >= ShutdownReport::max_names) continue;
+      try {
+        scope->failures_.push_back(failure);
+      } catch (const std::bad_alloc&) {  // it is counted
+      }
+    }
+  }
+  for (const ScopeState* scope = this; scope != nullptr; scope = scope->parent_) {
+    if (scope->limits_.on_failure == FailurePolicy::cancel_scope) scope->token.cancel();
+  }
+}
+
+// ---- Closing and draining
+
+/// Depth first, a scope after those below it. Along the links of siblings and parents: neither
+/// recursion nor allocation, however deep. The visit may take the scope out of its siblings.
+template <typename Visit>
+void ScopeState::for_each_scope(const ScopeState& top, Visit visit) {
+  const auto deepest_first = [](const ScopeState* scope) {
+    while (!scope->children_.empty()) scope = &scope->children_.front();
+    return scope;
+  };
+  const ScopeState* scope = deepest_first(&top);
+  while (scope != &top) {
+    const auto& siblings = scope->parent_->children_;
+    const auto sibling = std::next(siblings.iterator_to(*scope));
+    const ScopeState* const next =
+        sibling == siblings.end() ? scope->parent_ : deepest_first(&*sibling);
+    visit(const_cast<ScopeState&>(*scope));
+    scope = next;
+  }
+  visit(const_cast<ScopeState&>(top));
+}
+
+void ScopeState::close() noexcept {
+  DrainedOnes now_drained;
+  std::list<Places::Waiting> called;
+  {
+    const std::lock_guard lock(tree->mutex);
+    const auto call_refused = [&called](Places& places) {
+      for (auto waiting = places.queue.begin(); waiting != places.queue.end();) {
+        const auto one = waiting++;
+        if (one->wanted->closed_) called.splice(called.end(), places.queue, one);
+      }
+    };
     for_each_scope(*this, [&](ScopeState& scope) {
       if (scope.closed_) return;
       scope.closed_ = true;
-      for (ScopeState* full = &scope; full; full = full->parent_.get()) {
-        auto& queue = full->queue_;
-        for (auto place = queue.begin(); place != queue.end();) {
-          const auto candidate = place++;
-          if (candidate->wanted == &scope) called.splice(called.end(), queue, candidate);
-        }
+      if (scope.own_places_) call_refused(*scope.own_places_);
+      for (Shard& shard : scope.shards_) {
+        const std::lock_guard shard_lock(shard.mutex);
+        shard.closed = true;
+        if (shard.alive == 0) scope.came_nearer(now_drained);
       }
-      if (scope.is_drained()) drained_now.push_back(scope.drained);
     });
-    tree->changed.notify_all();
+    for (Places* places = places_; places != nullptr; places = places->above) call_refused(*places);
   }
-  for (const auto& place : called) cancel_surely(place.turn);
-  for (const auto& token_of_drained : drained_now) cancel_surely(token_of_drained);
+  tell(called);
+  announce(std::move(now_drained));
 }
 
-bool ScopeState::is_closed() const {
-  const std::lock_guard lock(tree->mutex);
-  return closed_;
+void ScopeState::came_nearer(DrainedOnes& now_drained) noexcept {
+  for (ScopeState* scope = this; scope != nullptr; scope = scope->parent_) {
+    if (--scope->to_be_drained_ > 0) return;
+    scope->drained_ = true;
+    scope->next_drained_ = std::exchange(now_drained, scope);
+    tree->changed.notify_all();
+    ScopeState* const parent = scope->parent_;
+    if (parent == nullptr) return;
+    parent->children_.erase(parent->children_.iterator_to(*scope));
+    parent->total_below_ += scope->total_below_;
+    for (const Shard& shard : scope->shards_) parent->total_below_ += shard.total;
+  }
 }
 
-std::size_t ScopeState::alive() const {
-  const std::lock_guard lock(tree->mutex);
-  return alive_;
+void ScopeState::announce(DrainedOnes now_drained) noexcept {
+  while (now_drained) {
+    auto next = std::move(now_drained->next_drained_);
+    now_drained->drained.cancel();
+    now_drained = std::move(next);
+  }
 }
 
-std::vector<boost::intrusive_ptr<TaskRecord>> ScopeState::unfinished() const {
-  std::vector<boost::intrusive_ptr<TaskRecord>> records;
+std::size_t ScopeState::size() const noexcept {
+  std::size_t tasks = 0;
   const std::lock_guard lock(tree->mutex);
-  for_each_scope(*this, [&](const ScopeState& scope) {
-    for (const TaskRecord& record : scope.tasks_) {
-      records.emplace_back(const_cast<TaskRecord*>(&record));
+  for_each_scope(*this, [&](ScopeState& scope) {
+    for (Shard& shard : scope.shards_) {
+      const std::lock_guard shard_lock(shard.mutex);
+      tasks += shard.alive;
+    }
+  });
+  return tasks;
+}
+
+ScopeState::Records ScopeState::unfinished() const {
+  Records records;
+  const std::lock_guard lock(tree->mutex);
+  for_each_scope(*this, [&](ScopeState& scope) {
+    for (Shard& shard : scope.shards_) {
+      const std::lock_guard shard_lock(shard.mutex);
+      for (TaskRecord& record : shard.tasks) records.emplace_back(&record);
     }
   });
   return records;
+}
+
+bool ScopeState::contains(const ScopeState& scope) const noexcept {
+  const ScopeState* at = &scope;
+  while (at != nullptr && at != this) at = at->parent_;
+  return at == this;
 }
 
 bool ScopeState::wait_until(std::chrono::steady_clock::time_point deadline) const {
@@ -343,11 +322,215 @@ bool ScopeState::wait_until(std::chrono::steady_clock::time_point deadline) cons
   return tree->changed.wait_until(lock, deadline, [this] { return is_drained(); });
 }
 
-void ScopeState::add_to(ShutdownReport& report) const {
+void ScopeState::add_to(ShutdownReport& report) const noexcept {
   const std::lock_guard lock(tree->mutex);
-  report.tasks_total = tasks_total_;
+  for_each_scope(*this, [&](ScopeState& scope) {
+    report.tasks_total += scope.total_below_;
+    for (Shard& shard : scope.shards_) {
+      const std::lock_guard shard_lock(shard.mutex);
+      report.tasks_total += shard.total;
+    }
+  });
   report.failures_total = failures_total_;
-  report.failures = failures_;
+  try {
+    report.failures = failures_;
+  } catch (const std::bad_alloc&) {  // they are counted
+  }
+}
+
+std::shared_ptr<Ladder> ScopeState::ladder() {
+  auto created = std::make_shared<Ladder>(*this);
+  const std::lock_guard lock(tree->mutex);
+  if (!ladder_) ladder_ = std::move(created);
+  return ladder_;
+}
+
+// ---- Limits
+
+bool ScopeState::is_full() const noexcept {
+  for (const Places* places = places_; places != nullptr; places = places->above) {
+    if (places->taken >= places->max) return true;
+  }
+  return false;
+}
+
+error_code ScopeState::take_places() noexcept {
+  if (places_ == nullptr) return {};
+  const std::lock_guard lock(tree->mutex);
+  if (closed_) return refusal_;
+  if (is_full()) return Errc::scope_full;
+  for (Places* places = places_; places != nullptr; places = places->above) ++places->taken;
+  return {};
+}
+
+void ScopeState::give_places_back() noexcept {
+  if (places_ == nullptr) return;
+  std::list<Places::Waiting> called;
+  {
+    const std::lock_guard lock(tree->mutex);
+    for (Places* places = places_; places != nullptr; places = places->above) --places->taken;
+    call_next(places_, called);
+  }
+  tell(called);
+}
+
+/// One out of each queue whose scope has room. With the mutex held.
+void ScopeState::call_next(Places* places, std::list<Places::Waiting>& called) noexcept {
+  for (; places != nullptr; places = places->above) {
+    if (places->queue.empty() || places->taken >= places->max) continue;
+    called.splice(called.end(), places->queue, places->queue.begin());
+  }
+}
+
+CancellationToken PlaceInQueue::queue_for(const boost::intrusive_ptr<ScopeState>& full) {
+  const bool was_here_before = turn_.has_value();
+  const CancellationToken turn;
+  std::list<Places::Waiting> place{{turn, full.get()}};
+  std::list<Places::Waiting> called;
+  bool is_your_turn = false;
+  {
+    const std::lock_guard lock(full->tree->mutex);
+    Places* places = full->places_;
+    while (places != nullptr && places->taken < places->max) places = places->above;
+    is_your_turn = full->closed_ || places == nullptr;  // since it was asked
+    if (!is_your_turn) {
+      auto& queue = places->queue;
+      queue.splice(was_here_before ? queue.begin() : queue.end(), place);
+      // It was called and cannot come: the room may be in a scope above the one that is full.
+      if (was_here_before) ScopeState::call_next(full->places_, called);
+    }
+  }
+  turn_ = turn;
+  scope_ = full;
+  tell(called);
+  if (is_your_turn) turn.cancel();
+  return turn;
+}
+
+PlaceInQueue::~PlaceInQueue() {
+  if (!turn_) return;
+  std::list<Places::Waiting> called;
+  {
+    const std::lock_guard lock(scope_->tree->mutex);
+    for (Places* places = scope_->places_; places != nullptr; places = places->above) {
+      std::erase_if(places->queue, [this](const auto& waiting) { return waiting.turn == *turn_; });
+    }
+    // It had its turn: whose is it now?
+    if (turn_->is_cancelled()) ScopeState::call_next(scope_->places_, called);
+  }
+  tell(called);
+}
+
+// ---- Scopes on an executor of somebody else's
+
+namespace {
+
+class ExecutorTree;
+
+/// Tells the trees of a context when that ends.
+class EndService final : public asio::execution_context::service {
+ public:
+  using key_type = EndService;
+  static inline asio::execution_context::id id;
+
+  using Hook = boost::intrusive::list_base_hook<>;
+  struct Listeners {
+    std::mutex mutex;
+    boost::intrusive::list<ExecutorTree, boost::intrusive::base_hook<Hook>> trees;
+  };
+
+  explicit EndService(asio::execution_context& context) : service(context) {}
+
+  const std::shared_ptr<Listeners> listeners = std::make_shared<Listeners>();
+
+ private:
+  void shutdown() override;
+};
+
+class ExecutorTree final : public ScopeTree, public EndService::Hook {
+ public:
+  explicit ExecutorTree(const asio::any_io_executor& executor)
+      : ScopeTree(asio::query(executor, asio::execution::context)),
+        executor_(asio::require(executor, asio::execution::blocking.never)),
+        listeners_(asio::use_service<EndService>(context()).listeners) {}
+  ~ExecutorTree() override {
+    const std::lock_guard lock(listeners_->mutex);
+    if (is_linked()) listeners_->trees.erase(listeners_->trees.iterator_to(*this));
+  }
+
+  void begin() {
+    Turns::begin(0);
+    const std::lock_guard lock(listeners_->mutex);
+    listeners_->trees.push_back(*this);
+  }
+
+  void context_ends() noexcept {
+    gate_.close();
+    end();
+    // A strand's executor must not outlive the strand's context.
+    asio::any_io_executor().swap(executor_);
+    const std::lock_guard lock(work_mutex_);
+    asio::any_io_executor().swap(work_);
+  }
+
+ private:
+  void post(Batch batch) noexcept override {
+    const ContextGate::Entry entry(gate_);
+    if (!entry) return;
+    for (;;) {
+      try {
+        return executor_.execute(Batch(batch));
+      } catch (const std::bad_alloc&) {
+        std::this_thread::yield();  // nobody could be told: wait for memory
+      } catch (...) {
+        return end();  // an executor that refuses is like one that has ended
+      }
+    }
+  }
+
+  // A task that is not suspended in an operation keeps its context running, too.
+  bool task_begins() override {
+    const ContextGate::Entry entry(gate_);
+    if (!entry) return false;
+    const std::lock_guard lock(work_mutex_);
+    if (tasks_ == 0) work_ = asio::prefer(executor_, asio::execution::outstanding_work.tracked);
+    ++tasks_;
+    return true;
+  }
+  void task_ended() noexcept override {
+    asio::any_io_executor work;
+    const std::lock_guard lock(work_mutex_);
+    if (--tasks_ == 0) work.swap(work_);
+  }
+
+  ContextGate gate_;
+  asio::any_io_executor executor_;  // used inside the gate
+  const std::shared_ptr<EndService::Listeners> listeners_;
+  std::mutex work_mutex_;
+  std::size_t tasks_ = 0;       // guarded by work_mutex_, like the next one
+  asio::any_io_executor work_;  // while there are tasks
+};
+
+void EndService::shutdown() {
+  for (;;) {
+    std::shared_ptr<Turns> tree;
+    {
+      const std::lock_guard lock(listeners->mutex);
+      if (listeners->trees.empty()) return;
+      ExecutorTree& first = listeners->trees.front();
+      listeners->trees.pop_front();
+      tree = first.weak_from_this().lock();
+    }
+    if (tree) static_cast<ExecutorTree&>(*tree).context_ends();
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<ScopeTree> ScopeTree::on(const asio::any_io_executor& executor) {
+  auto tree = std::make_shared<ExecutorTree>(executor);
+  tree->begin();
+  return tree;
 }
 
 }  // namespace runtime_sharing::detail

@@ -1,46 +1,51 @@
 #include "runtime_sharing/task_scope.hpp"
 
+#include "ladder.hpp"
+
 namespace runtime_sharing {
 
-TaskScope::TaskScope(std::shared_ptr<detail::ScopeState> state) noexcept
+TaskScope::TaskScope(boost::intrusive_ptr<detail::ScopeState> state) noexcept
     : state_(std::move(state)) {}
 
 // A scope is called by what a refused caller reads in the error.
 TaskScope::TaskScope(const std::string& name, const boost::asio::any_io_executor& executor,
                      const CancellationToken& parent_token, ScopeLimits limits)
-    : TaskScope(
-          std::make_shared<detail::ScopeState>("scope '" + name + "'", parent_token.child_token(),
-                                               detail::ScopeTree::on(executor), nullptr, limits)) {}
+    : TaskScope(boost::intrusive_ptr(
+          new detail::ScopeState("scope '" + name + "'", parent_token.child_token(),
+                                 detail::ScopeTree::on(executor), nullptr, limits))) {}
 
 TaskScope::TaskScope(const std::string& name, TaskScope& parent, ScopeLimits limits)
-    : TaskScope(std::make_shared<detail::ScopeState>("scope '" + name + "'",
-                                                     parent.token().child_token(),
-                                                     parent.state_->tree, parent.state_, limits)) {}
+    : TaskScope(boost::intrusive_ptr(
+          new detail::ScopeState("scope '" + name + "'", parent.token().child_token(),
+                                 parent.state_->tree, parent.state_, limits))) {}
 
 TaskScope::~TaskScope() {
   close();
-  const auto alive = size();
-  const auto name_of_one = unfinished_name();
-  detail::cancel_surely(token());
-  if (alive == 0 || state_->is_root()) return;
-  state_->tree->warn(state_->name + " was destroyed with " + std::to_string(alive) +
-                     (alive == 1 ? " task" : " tasks") + " in it, among them '" + name_of_one +
-                     "': await async_wait() before");
+  token().cancel();
+  if (state_->is_drained() || state_->is_root()) return;
+  const auto* const here = detail::CoroutineTask::here();
+  const std::size_t inside = here != nullptr && state_->contains(*here->scope) ? 1 : 0;
+  const std::size_t alive = size();
+  if (alive <= inside) return;
+  try {
+    const auto names = unfinished();
+    state_->tree->warn(state_->name + " was destroyed with " + std::to_string(alive) +
+                       (alive == 1 ? " task" : " tasks") + " in it" +
+                       (names.empty() ? "" : ", among them '" + names.front() + "'") +
+                       ": await async_join() before");
+  } catch (const std::bad_alloc&) {
+    state_->tree->warn("a scope was destroyed with tasks in it: await async_join() before");
+  }
   if (state_->tree->may_wait_here()) {
     wait_until(std::chrono::steady_clock::now() + Deadlines().wait);
   }
 }
 
-std::string TaskScope::unfinished_name() const {
-  const auto names = unfinished();
-  return names.empty() ? std::string() : names.front();
-}
-
-void TaskScope::close() {
+void TaskScope::close() noexcept {
   state_->close();
 }
 
-bool TaskScope::is_closed() const {
+bool TaskScope::is_closed() const noexcept {
   return state_->is_closed();
 }
 
@@ -52,8 +57,8 @@ bool TaskScope::wait_until(std::chrono::steady_clock::time_point deadline) const
   return state_->wait_until(deadline);
 }
 
-std::size_t TaskScope::size() const {
-  return state_->alive();
+std::size_t TaskScope::size() const noexcept {
+  return state_->size();
 }
 
 std::vector<std::string> TaskScope::unfinished() const {
@@ -62,4 +67,26 @@ std::vector<std::string> TaskScope::unfinished() const {
   return names;
 }
 
+// ---- What async_shutdown() needs
+
+namespace detail {
+
+boost::system::error_code begin_shutdown(ScopeState& scope, Deadlines deadlines,
+                                         const asio::any_io_executor& waits_on) {
+  try {
+    return scope.ladder()->try_begin(deadlines, waits_on);
+  } catch (const std::bad_alloc&) {
+    return make_error_code(boost::system::errc::not_enough_memory);
+  }
+}
+
+CancellationToken shutdown_done(ScopeState& scope) {
+  return scope.ladder()->done;
+}
+
+ShutdownReport report_of(ScopeState& scope) {
+  return scope.ladder()->report();
+}
+
+}  // namespace detail
 }  // namespace runtime_sharing

@@ -347,7 +347,7 @@ TEST(FaultInjection, ALogoutHearsThatThereIsNoMemory) {
   });
 
   EXPECT_GT(failures, 0);
-  EXPECT_TRUE(runtime->has_shut_down());
+  EXPECT_TRUE(runtime->ended().is_cancelled());
 }
 
 TEST(FaultInjection, ARuntimeThatCannotAllocateLeavesNoThreadAndNoDescriptor) {
@@ -377,7 +377,7 @@ TEST(FaultInjection, AShutdownThatFindsNoMemoryCanBeCalledAgain) {
   ShutdownReport report;
 
   const int failures = fail_each_allocation([&] { report = runtime->shutdown(); },
-                                            [&] { EXPECT_FALSE(runtime->has_shut_down()); });
+                                            [&] { EXPECT_FALSE(runtime->ended().is_cancelled()); });
 
   EXPECT_GT(failures, 0);
   EXPECT_EQ(report.tasks_total, 1u);

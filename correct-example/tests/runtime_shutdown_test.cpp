@@ -187,7 +187,7 @@ TEST(Runtime, ALaterCallShortensTheDeadlines) {
   const auto runtime = Runtime::start({.threads = 1});
   runtime->spawn("deaf", wait_for_ever);
   auto patient = std::async(std::launch::async, [&] { return runtime->shutdown({1h, 1h, 1h}); });
-  while (!runtime->is_shutting_down()) std::this_thread::yield();
+  while (!runtime->token().is_cancelled()) std::this_thread::yield();
 
   const ShutdownReport report = runtime->shutdown(quick);
 
@@ -209,7 +209,7 @@ TEST(Runtime, ShutdownOnAnOwnThreadIsRefusedAndChangesNothing) {
                         .get();
 
   EXPECT_EQ(code, boost::system::errc::resource_deadlock_would_occur);
-  EXPECT_FALSE(runtime->is_shutting_down());
+  EXPECT_FALSE(runtime->token().is_cancelled());
   runtime->shutdown();
 }
 
@@ -316,7 +316,7 @@ TEST(Runtime, PostsFromOutsideRaceAForcedStop) {
     std::latch both{2};
     std::thread outsider([&] {
       both.arrive_and_wait();
-      while (!runtime->has_shut_down()) asio::post(runtime->get_executor(), [] {});
+      while (!runtime->ended().is_cancelled()) asio::post(runtime->get_executor(), [] {});
     });
     both.arrive_and_wait();
 

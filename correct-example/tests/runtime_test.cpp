@@ -138,7 +138,7 @@ TEST(Runtime, WithoutAThreadIsRefused) {
 
 TEST(Runtime, AReportKeepsTheFirstFailuresAndCountsAll) {
   const auto runtime = Runtime::start({.threads = 2});
-  constexpr auto one_too_many = ShutdownReport::max_failures + 1;
+  constexpr auto one_too_many = ShutdownReport::max_names + 1;
   for (std::size_t i = 0; i < one_too_many; ++i) {
     runtime->spawn("bad", []() -> asio::awaitable<void> {
       throw std::runtime_error("disk full");
@@ -148,7 +148,7 @@ TEST(Runtime, AReportKeepsTheFirstFailuresAndCountsAll) {
 
   const ShutdownReport report = runtime->shutdown();
 
-  EXPECT_EQ(report.failures.size(), ShutdownReport::max_failures);
+  EXPECT_EQ(report.failures.size(), ShutdownReport::max_names);
   EXPECT_EQ(report.failures_total, one_too_many);
 }
 

@@ -61,12 +61,12 @@ TEST(WaitingForRoom, OneWhoIsOvertakenKeepsItsPlaceInFront) {
   spawner.wait_for_room(scope, "first");
   spawner.wait_for_room(scope, "second");
 
-  running.cancel();
+  running.interrupt();
   while (scope.size() == 1) context.poll_one();
   const auto overtaker = scope.spawn("overtaker", wait_for_ever);
   context.poll();
   const auto accepted_meanwhile = spawner.accepted;
-  overtaker.cancel();
+  overtaker.interrupt();
   context.poll();
 
   EXPECT_THAT(accepted_meanwhile, IsEmpty());
@@ -83,7 +83,7 @@ TEST(WaitingForRoom, OneWhoIsDestroyedAfterItWasCalledPassesItsTurnOn) {
   goes_away.wait_for_room(scope, "called and destroyed");
   stays.wait_for_room(scope, "next");
 
-  running.cancel();
+  running.interrupt();
   context.poll();
   const auto accepted_meanwhile = stays.accepted;
   ending.reset();
@@ -104,8 +104,8 @@ TEST(WaitingForRoom, OneWhoMovesOnToAnotherFullScopePassesItsTurnOn) {
   for (const auto* name : {"inner 1", "inner 2", "inner 3"}) spawner.wait_for_room(inner, name);
   spawner.wait_for_room(outer, "outer");
 
-  first.cancel();
-  second.cancel();
+  first.interrupt();
+  second.interrupt();
   context.poll();
 
   // Two have left. One of the inner scope's may come; it is full then, and the outer one has room.

@@ -94,7 +94,7 @@ TEST(TaskHandle, CancelsItsTaskAndNoOtherAndThatIsNoFailure) {
   const auto other =
       runtime->spawn("other", [token]() -> asio::awaitable<void> { co_await token.cancelled(); });
 
-  cancelled.cancel();
+  cancelled.interrupt();
 
   EXPECT_EQ(outcome_of(cancelled), "aborted");
   EXPECT_EQ(runtime->scope().size(), 1u);
@@ -140,7 +140,7 @@ TEST(FailurePolicy, TheFirstFailureCancelsAScopeThatWantsItAndCancellationIsNone
   });
   const auto aborted = scope.spawn("aborted", wait_for_ever);
   context.poll();
-  aborted.cancel();
+  aborted.interrupt();
   context.poll();
   const bool told_by_a_cancellation = scope.token().is_cancelled();
 
@@ -188,7 +188,7 @@ TEST(BoundedScope, RefusesPastItsLimitAndAcceptsAgainWhenATaskHasEnded) {
     refusal = error.code();
   }
   context.poll();
-  first.cancel();
+  first.interrupt();
   context.poll();
 
   EXPECT_FALSE(accepted);
@@ -269,7 +269,7 @@ TEST(BoundedScope, ASpawnerThatIsCancelledPassesItsTurnOn) {
   context.poll();
 
   signal.emit(asio::cancellation_type::terminal);
-  first.cancel();
+  first.interrupt();
   context.run();
 
   EXPECT_EQ(cancelled_result, asio::error::operation_aborted);
@@ -295,7 +295,7 @@ TEST(BoundedScope, CloseRefusesThoseWhoWaitForRoom) {
 
   EXPECT_THAT(refused_below, ElementsAre(error_code(Errc::scope_closed)));
   EXPECT_THAT(results, ElementsAre(Errc::scope_closed, Errc::scope_closed));
-  first.cancel();
+  first.interrupt();
   context.run();
 }
 

@@ -2,7 +2,7 @@
 
 #include "runtime_sharing/cancellation_token.hpp"
 
-#include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/associator.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/system_executor.hpp>
@@ -38,69 +38,51 @@ CancelOn<std::decay_t<CompletionToken>> cancel_on(
 
 namespace detail {
 
+/// What redirect_error of Boost 1.81 asks for, where the completion token has it.
+template <typename CompletionToken, typename... Signatures>
+struct ReturnType {};
+template <typename CompletionToken, typename... Signatures>
+  requires requires {
+    typename asio::async_result<CompletionToken, Signatures...>::return_type;
+  }
+struct ReturnType<CompletionToken, Signatures...> {
+  using return_type = typename asio::async_result<CompletionToken, Signatures...>::return_type;
+};
+
 /// Waits beside one operation and cancels that if the token is cancelled first. Everything but
-/// construction happens on the executor of the operation's handler.
-class OperationCanceller : public CancellationWaiter {
+/// construction happens where the operation's handler runs. The handler has one reference, and the
+/// queue that it waits in another.
+class OperationCanceller : public HandlerWaiter,
+                           public boost::intrusive_ref_counter<OperationCanceller> {
  public:
   asio::cancellation_slot slot() noexcept { return signal_.slot(); }
   void emit(asio::cancellation_type type) {
     if (!finished_) signal_.emit(type);
   }
-  void begin(std::shared_ptr<TokenState> token, WaiterGroup& group) {
-    if (!finished_) wait_on(std::move(token), group);
-  }
-  void finish() noexcept {
-    finished_ = true;
-    forget();
-  }
+  void begin(TokenState& token, WakeQueue& queue) noexcept;
+  void finish() noexcept;
 
  protected:
   void run() override {
     const boost::intrusive_ptr self(this, false);
     emit(asio::cancellation_type::terminal);
   }
-  void discard() noexcept override { const boost::intrusive_ptr self(this, false); }
+  void drop() noexcept override { intrusive_ptr_release(this); }
 
  private:
   asio::cancellation_signal signal_;
   bool finished_ = false;
 };
 
-/// Beside an operation in a task's code.
-class TaskOperationCanceller final : public OperationCanceller {
+template <typename WayBack>
+class OperationCancellerBy final : public OperationCanceller {
  public:
-  explicit TaskOperationCanceller(CoroutineTask& task) noexcept : task_(&task) {}
+  explicit OperationCancellerBy(WayBack way_back) : way_back_(std::move(way_back)) {}
 
  private:
-  void deliver() override {
-    const auto task = task_;  // the canceller may be gone before the call returns
-    push_to(*task, *this);
-  }
-  CoroutineTask* task() const noexcept override { return task_.get(); }
+  void deliver() override { way_back_.go_on_with(*this); }
 
-  const boost::intrusive_ptr<CoroutineTask> task_;
-};
-
-/// Beside any other.
-template <typename Executor>
-class LooseOperationCanceller final : public OperationCanceller {
- public:
-  explicit LooseOperationCanceller(const Executor& executor) : executor_(executor) {}
-
- private:
-  void deliver() override {
-    const auto executor = *executor_;
-    asio::post(executor, [self = boost::intrusive_ptr(this)] {
-      self->emit(asio::cancellation_type::terminal);
-    });
-    intrusive_ptr_release(this);
-  }
-  void discard() noexcept override {
-    executor_.reset();  // a strand's executor must not outlive the strand's context
-    intrusive_ptr_release(this);
-  }
-
-  std::optional<Executor> executor_;
+  WayBack way_back_;
 };
 
 /// The executor of a handler that may have none of its own: then it is `fallback`.
@@ -127,16 +109,16 @@ template <typename Handler, typename Fallback>
 class CancelOnHandler {
  public:
   using executor_type = typename ExecutorOfHandler<Handler, Fallback>::type;
-  using allocator_type = asio::associated_allocator_t<Handler>;
   using cancellation_slot_type = asio::cancellation_slot;
 
   CancelOnHandler(Handler handler, const Fallback& fallback)
       : handler_(std::move(handler)), executor_(handler_, fallback) {
     const auto executor = get_executor();
-    if (CoroutineTask* const task = task_of(executor)) {
-      canceller_ = new TaskOperationCanceller(*task);
+    if (CurrentTask* const task = task_behind(executor)) {
+      canceller_ = new OperationCancellerBy<ByTask>(ByTask(*task));
     } else {
-      canceller_ = new LooseOperationCanceller<executor_type>(executor);
+      using WayBack = ByPost<std::decay_t<executor_type>>;
+      canceller_ = new OperationCancellerBy<WayBack>(WayBack(executor));
     }
     if (auto outer = asio::get_associated_cancellation_slot(handler_); outer.is_connected()) {
       outer.assign(
@@ -145,9 +127,9 @@ class CancelOnHandler {
   }
 
   executor_type get_executor() const noexcept { return executor_.of(handler_); }
-  allocator_type get_allocator() const noexcept { return asio::get_associated_allocator(handler_); }
   cancellation_slot_type get_cancellation_slot() const noexcept { return canceller_->slot(); }
   const boost::intrusive_ptr<OperationCanceller>& canceller() const noexcept { return canceller_; }
+  const Handler& inner() const noexcept { return handler_; }
 
   template <typename... Results>
   void operator()(Results&&... results) {
@@ -165,6 +147,7 @@ class CancelOnHandler {
 };
 
 /// Starts the operation first and the wait second: an emit before the operation has begun is lost.
+/// An operation that completes at once destroys whatever holds this: so everything is taken along.
 template <typename Initiation>
 struct InitiateCancelOn {
   Initiation initiation;
@@ -172,29 +155,44 @@ struct InitiateCancelOn {
 
   template <typename Handler, typename... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
-    const auto fallback = asio::get_associated_executor(initiation);
+    auto initiate = std::move(initiation);
+    const auto state = TokenState::of(token);
+    const auto fallback = asio::get_associated_executor(initiate);
     CancelOnHandler<std::decay_t<Handler>, std::decay_t<decltype(fallback)>> bound(
         std::forward<Handler>(handler), fallback);
     const auto canceller = bound.canceller();
-    if (CoroutineTask* const task = canceller->task(); task && runs_here(*task)) {
-      std::move(initiation)(std::move(bound), std::forward<Arguments>(arguments)...);
-      canceller->begin(state_of(token), waiters_of(*task));
-    } else {
-      const auto executor = bound.get_executor();
-      std::move(initiation)(std::move(bound), std::forward<Arguments>(arguments)...);
-      asio::dispatch(executor, [canceller, executor, token = state_of(token)] {
-        CoroutineTask* const its_task = canceller->task();
-        canceller->begin(token, its_task ? waiters_of(*its_task) : *loose_waiters_of(executor));
-      });
-    }
+    const auto executor = bound.get_executor();
+    CurrentTask* const task = task_behind(executor);
+    std::move(initiate)(std::move(bound), std::forward<Arguments>(arguments)...);
+    if (task != nullptr) return canceller->begin(*state, task->queue());
+    asio::dispatch(executor, [canceller, state, executor] {
+      canceller->begin(*state, HandlerQueue::of(asio::query(executor, asio::execution::context)));
+    });
   }
 };
 
 }  // namespace detail
 }  // namespace runtime_sharing
 
+/// The handler's allocator, and whatever else is associated with it.
+template <template <typename, typename> class Associator, typename Handler, typename Fallback,
+          typename Default>
+struct boost::asio::associator<
+    Associator, runtime_sharing::detail::CancelOnHandler<Handler, Fallback>, Default>
+    : Associator<Handler, Default> {
+  using Bound = runtime_sharing::detail::CancelOnHandler<Handler, Fallback>;
+
+  static decltype(auto) get(const Bound& bound) noexcept {
+    return Associator<Handler, Default>::get(bound.inner());
+  }
+  static decltype(auto) get(const Bound& bound, const Default& fallback) noexcept {
+    return Associator<Handler, Default>::get(bound.inner(), fallback);
+  }
+};
+
 template <typename CompletionToken, typename... Signatures>
-struct boost::asio::async_result<runtime_sharing::CancelOn<CompletionToken>, Signatures...> {
+struct boost::asio::async_result<runtime_sharing::CancelOn<CompletionToken>, Signatures...>
+    : runtime_sharing::detail::ReturnType<CompletionToken, Signatures...> {
   template <typename Initiation, typename Token, typename... Arguments>
   static auto initiate(Initiation&& initiation, Token&& token, Arguments&&... arguments) {
     return async_initiate<CompletionToken, Signatures...>(

@@ -37,7 +37,7 @@ run_until_cancelled(CancellationToken token, boost::asio::awaitable<T> work) {
       co_await boost::asio::this_coro::executor, std::move(work),
       cancel_on(token, boost::asio::as_tuple(boost::asio::use_awaitable)));
   if (const auto& error = std::get<0>(outcome)) {
-    if (token.is_cancelled() && detail::is_operation_aborted(error)) co_return Result();
+    if (token.is_cancelled() && is_cancellation(error)) co_return Result();
     std::rethrow_exception(error);
   }
   if constexpr (std::is_void_v<T>) {

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "runtime_sharing/adapted_executor.hpp"
+#include "runtime_sharing/detail/adapted_executor.hpp"
+#include "runtime_sharing/detail/user_code.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 #include "runtime_sharing/task_scope.hpp"
 
@@ -9,13 +10,15 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <concepts>
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -24,20 +27,44 @@ namespace runtime_sharing {
 
 namespace detail {
 
+class BlockingCall;
 class RuntimeCore;
+struct SlotState;
+
+/// The gate of a runtime, which says once that somebody came too late.
+class RuntimeGate : public ContextGate {
+ public:
+  explicit RuntimeGate(const ScopeTree& tree) noexcept : tree_(tree) {}
+  void was_handed_over_too_late() noexcept;
+
+ private:
+  const ScopeTree& tree_;
+  std::atomic<bool> has_warned_{false};
+};
 
 /// Posts from outside a runtime pass the gate of its context; after a shutdown they are dropped.
 struct GatePolicy {
+  template <typename Function>
+  struct InUserCode {
+    void operator()() {
+      const UserCode user_code;
+      std::move(function)();
+    }
+    Function function;
+  };
+
   template <typename Inner, typename Function>
   void execute(const Inner& inner, Function&& function) const {
     if (const ContextGate::Entry entry(*gate); entry) {
-      inner.execute(std::forward<Function>(function));
+      inner.execute(InUserCode<std::decay_t<Function>>{std::forward<Function>(function)});
+    } else {
+      gate->was_handed_over_too_late();
     }
   }
 
   friend bool operator==(const GatePolicy&, const GatePolicy&) = default;
 
-  ContextGate* gate;  // valid as long as the context
+  RuntimeGate* gate;  // valid as long as the context
 };
 
 }  // namespace detail
@@ -47,8 +74,19 @@ struct GatePolicy {
 /// running lifetime are two different things. One call ends the work, whoever makes it.
 ///
 /// After a shutdown everything may still be called: spawn() is refused, what is posted to the
-/// executor is destroyed instead of run, and I/O objects made on it may be destroyed. Holding the
-/// executor alone is not enough for that: hold the Runtime.
+/// executor is destroyed instead of run. Holding the executor alone is not enough for that: hold the
+/// Runtime.
+///
+/// What is not a task but stands on the executor, such as an owner's own timers and sockets and the
+/// handlers of their operations, is the owner's affair:
+///  - When all tasks end once told (the graceful path), a shutdown touches nothing of it. Threads of
+///    the owner's may make, use, cancel and destroy such objects at any time. Nothing runs any more:
+///    operations that are pending, or begun later, never complete, and are destroyed with the last
+///    owner of the Runtime, on its thread. One whose handler owns the Runtime would keep it for ever:
+///    let it hold a `weak_ptr`, or make it a task.
+///  - The rung `stop` destroys frames, and with them whatever is pending on the executor. Meanwhile,
+///    until ended() is cancelled, only threads of this runtime may use I/O objects on it, and no
+///    thread may destroy them. Owners close theirs when token() is cancelled; or use them in tasks.
 ///
 /// All member functions are thread-safe, and posting to the executor is.
 ///
@@ -94,55 +132,72 @@ class Runtime {
   /// The root scope: whatever is spawned on the runtime is in it or below.
   TaskScope& scope() noexcept;
 
-  /// Spawns into the root scope. Throws system_error with Errc::runtime_shut_down, naming the
-  /// generation, once a shutdown has begun.
-  template <TaskFunction F>
-  TaskHandle spawn(std::string task_name, F&& task) {
-    return scope().spawn(std::move(task_name), std::forward<F>(task));
+  /// Spawns into the root scope: see TaskScope::spawn(). Throws system_error with
+  /// Errc::runtime_shut_down, naming the generation, once a shutdown has begun.
+  template <typename F, typename... Args>
+  TaskHandle spawn(std::string task_name, F&& function, Args&&... arguments) {
+    return scope().spawn(std::move(task_name), std::forward<F>(function),
+                         std::forward<Args>(arguments)...);
   }
 
-  /// Runs a blocking `function` on a Boost.Thread of its own and completes on the handler's
-  /// executor: an initiating function with the signature `void(std::exception_ptr, Result)` (Result
-  /// default-constructible, as for co_spawn), or `void(std::exception_ptr)` for a function without
-  /// result. It is a task of the root scope; if it is refused like one, or gets no thread, that is
-  /// its result. When a shutdown interrupts, it
-  /// is interrupted at Boost.Thread's interruption points. Cancelling the wait leaves the call
-  /// running.
+  /// Calls a blocking function with arguments, both kept by value as std::thread does, on a
+  /// Boost.Thread of its own, and completes on the handler's executor: an initiating function with
+  /// the signature `void(std::exception_ptr, Result)` (Result default-constructible, as for
+  /// co_spawn), or `void(std::exception_ptr)` for a function without result. The completion token is
+  /// the last argument; without one it is use_awaitable.
+  ///
+  /// It is a task of the root scope; if it is refused like one, or gets no thread, that is its
+  /// result. When a shutdown interrupts, it is interrupted at Boost.Thread's interruption points and
+  /// ends with `operation_aborted`. Cancelling the wait leaves the call running: if that fails when
+  /// nobody waits any more, it is in the report. Function and arguments are destroyed before the
+  /// completion.
   ///
   /// Called elsewhere: `tokio::task::spawn_blocking`.
-  template <std::invocable Function, typename CompletionToken = boost::asio::use_awaitable_t<>>
-  auto spawn_blocking(std::string task_name, Function function,
-                      CompletionToken&& completion_token = CompletionToken());
+  template <typename F, typename... Args>
+  auto spawn_blocking(std::string task_name, F&& function, Args&&... arguments) {
+    return detail::with_completion_token<F>(
+        [&]<typename Token, typename... Values>(Token&& token, Values&&... values) {
+          return start_blocking(std::move(task_name), std::forward<Token>(token),
+                                std::forward<F>(function), std::forward<Values>(values)...);
+        },
+        std::forward<Args>(arguments)...);
+  }
 
   /// Climbs the ladder, only as far as it must, and says what it found. Blocks at most for the sum
   /// of the deadlines. Idempotent: whoever calls gets the same report; a later call during the
   /// shutdown can shorten its deadlines, never lengthen them.
-  /// Throws system_error with std::errc::resource_deadlock_would_occur on a thread of this runtime,
-  /// having changed nothing; std::bad_alloc, and then it can be called again.
+  /// Throws system_error with std::errc::resource_deadlock_would_occur where it would wait for
+  /// itself, on a thread of this runtime or in a callback that the shutdown has called, having
+  /// changed nothing; std::bad_alloc if there is no memory for the caller's copy of the report.
   ShutdownReport shutdown(Deadlines deadlines = {});
 
   /// The same without blocking, from anywhere, the runtime's own threads included: an initiating
   /// function with the signature `void(error_code, ShutdownReport)`. The ladder stands on a thread
   /// of its own; without one the error is that of the system, and nothing has changed. Cancelling
   /// the wait leaves the shutdown going on.
+  ///
+  /// A task of this runtime that awaited it would wait for its own end: there the error is
+  /// std::errc::resource_deadlock_would_occur, and nothing has changed. Let somebody outside await
+  /// it, or begin it from the task with a completion handler of another executor.
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_shutdown(Deadlines deadlines = {},
                       CompletionToken&& completion_token = CompletionToken());
 
-  /// Cancelled when a shutdown is over and its report is there: for those who did not ask for it.
+  /// Cancelled when a shutdown is over: the report is there, and no task runs, except those it calls
+  /// abandoned. For those who did not ask for it.
   const CancellationToken& ended() const noexcept;
-
-  /// A shutdown has begun, or is over.
-  bool is_shutting_down() const noexcept;
-  /// A shutdown is over: the report is there, and no task runs, except those it calls abandoned.
-  bool has_shut_down() const noexcept;
 
   /// Whether the calling thread is one of this runtime's, worker or blocking.
   bool running_in_this_thread() const noexcept;
 
  private:
+  friend struct detail::SlotState;
+
   explicit Runtime(std::shared_ptr<detail::RuntimeCore> core);
+  bool is_shutting_down() const noexcept;
+  template <typename Token, typename F, typename... Args>
+  auto start_blocking(std::string task_name, Token&& token, F&& function, Args&&... arguments);
 
   const std::shared_ptr<detail::RuntimeCore> core_;
 };
@@ -152,20 +207,90 @@ namespace detail {
 // What the initiating functions below need of the core, which outlives the Runtime that they were
 // called on.
 void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_name,
-                    std::function<void()> call);
-/// The error: there is no thread, or no memory, for the ladder.
+                    std::shared_ptr<BlockingCall> call);
+/// The error: there is no thread, or no memory, for the ladder; or it would wait for the task that
+/// has this executor.
 boost::system::error_code begin_shutdown(const std::shared_ptr<RuntimeCore>& core,
-                                         Deadlines deadlines);
+                                         Deadlines deadlines,
+                                         const boost::asio::any_io_executor& waits_on);
 /// Cancelled when the ladder is done; then the report is there.
 const CancellationToken& shutdown_done(const RuntimeCore& core) noexcept;
 ShutdownReport report_of(const RuntimeCore& core);
 
-/// Where a blocking call leaves its result for the one who awaits it.
-template <typename Result>
-struct BlockingResult {
-  CancellationToken done;
-  std::exception_ptr error;
+/// A function that blocks, on its way to a thread of its own and back.
+class BlockingCall {
+ public:
+  BlockingCall() = default;
+  BlockingCall(const BlockingCall&) = delete;
+  BlockingCall& operator=(const BlockingCall&) = delete;
+  virtual ~BlockingCall() = default;
+
+  void belongs_to(boost::intrusive_ptr<TaskRecord> task) noexcept { task_ = std::move(task); }
+  /// Calls the function, destroys it, and tells the one who waits.
+  void run() noexcept;
+  /// It has ended, or did not come to be. Null: without an error.
+  void end(std::exception_ptr error) noexcept;
+  /// The failure, if nobody waits for it.
+  std::exception_ptr untold_failure() noexcept;
+  /// Nobody waits any more.
+  void is_left_alone() noexcept;
+
+  const CancellationToken done;
+  const std::exception_ptr& error() const noexcept { return error_; }
+
+ private:
+  virtual void call() = 0;
+  virtual void destroy_function() noexcept = 0;
+
+  enum class Awaited { yes, no, told };
+  std::atomic<Awaited> awaited_{Awaited::yes};
+  std::exception_ptr error_;
+  boost::intrusive_ptr<TaskRecord> task_;
+};
+
+template <typename Result, typename F, typename... Args>
+class BlockingCallOf final : public BlockingCall {
+ public:
+  template <typename... Values>
+  explicit BlockingCallOf(Values&&... values)
+      : call_(std::in_place, std::forward<Values>(values)...) {}
+
   std::conditional_t<std::is_void_v<Result>, std::monostate, Result> value{};
+
+ private:
+  void call() override {
+    const auto invoke = [](F& function, Args&... arguments) -> Result {
+      return std::invoke(std::move(function), std::move(arguments)...);
+    };
+    if constexpr (std::is_void_v<Result>) {
+      std::apply(invoke, *call_);
+    } else {
+      value = std::apply(invoke, *call_);
+    }
+  }
+  void destroy_function() noexcept override { call_.reset(); }
+
+  std::optional<std::tuple<F, Args...>> call_;
+};
+
+/// The side of the one who waits.
+template <typename Call>
+class AwaitedCall {
+ public:
+  explicit AwaitedCall(std::shared_ptr<Call> call) noexcept : call_(std::move(call)) {}
+  AwaitedCall(AwaitedCall&&) noexcept = default;
+  AwaitedCall& operator=(AwaitedCall&&) = delete;
+  ~AwaitedCall() {
+    if (call_) call_->is_left_alone();
+  }
+
+  Call* operator->() const noexcept { return call_.get(); }
+  const std::shared_ptr<Call>& get() const noexcept { return call_; }
+  /// The result is on its way to whoever waits.
+  std::shared_ptr<Call> take() noexcept { return std::move(call_); }
+
+ private:
+  std::shared_ptr<Call> call_;
 };
 
 template <typename Result>
@@ -179,50 +304,40 @@ struct BlockingSignature<void> {
 
 }  // namespace detail
 
-template <std::invocable Function, typename CompletionToken>
-auto Runtime::spawn_blocking(std::string task_name, Function function,
-                             CompletionToken&& completion_token) {
-  using Result = std::invoke_result_t<Function&>;
-  const auto result = std::make_shared<detail::BlockingResult<Result>>();
-  // std::function wants a copyable callable.
-  const auto callable = std::make_shared<Function>(std::move(function));
-  auto call = [result, callable] {
-    try {
-      if constexpr (std::is_void_v<Result>) {
-        (*callable)();
-      } else {
-        result->value = (*callable)();
-      }
-    } catch (...) {
-      result->error = std::current_exception();
-    }
-    result->done.cancel();
-  };
-  return boost::asio::async_compose<CompletionToken,
-                                    typename detail::BlockingSignature<Result>::type>(
-      [core = core_, result, task_name = std::move(task_name), call = std::move(call),
-       started = false](auto& self, boost::system::error_code error = {}) mutable {
+template <typename Token, typename F, typename... Args>
+auto Runtime::start_blocking(std::string task_name, Token&& token, F&& function,
+                             Args&&... arguments) {
+  using Result = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+  using Call = detail::BlockingCallOf<Result, std::decay_t<F>, std::decay_t<Args>...>;
+  detail::AwaitedCall<Call> call(std::make_shared<Call>(std::forward<F>(function),
+                                                        std::forward<Args>(arguments)...));
+  return boost::asio::async_compose<Token, typename detail::BlockingSignature<Result>::type>(
+      [core = core_, call = std::move(call), task_name = std::move(task_name), started = false](
+          auto& self, boost::system::error_code error = {}) mutable {
         if (!std::exchange(started, true)) {
           try {
-            detail::start_blocking(core, std::move(task_name), std::move(call));
+            detail::start_blocking(core, std::move(task_name), call.get());
           } catch (...) {
             // A coroutine cannot catch what is thrown while it is being suspended: told as a
             // result.
-            result->error = std::current_exception();
-            result->done.cancel();
+            call->end(std::current_exception());
           }
-          result->done.cancelled(std::move(self));
-          return;
+          const auto done = call->done;
+          return done.cancelled(std::move(self));
         }
-        const auto failure =
-            error ? std::make_exception_ptr(boost::system::system_error(error)) : result->error;
+        if (error) {
+          const auto aborted = std::make_exception_ptr(boost::system::system_error(error));
+          if constexpr (std::is_void_v<Result>) return self.complete(aborted);
+          if constexpr (!std::is_void_v<Result>) return self.complete(aborted, Result{});
+        }
+        const auto ended = call.take();
         if constexpr (std::is_void_v<Result>) {
-          self.complete(failure);
+          self.complete(ended->error());
         } else {
-          self.complete(failure, failure ? Result{} : std::move(result->value));
+          self.complete(ended->error(), std::move(ended->value));
         }
       },
-      completion_token);
+      token);
 }
 
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
@@ -233,10 +348,10 @@ auto Runtime::async_shutdown(Deadlines deadlines, CompletionToken&& completion_t
       [core = core_, deadlines, refusal = boost::system::error_code(), started = false](
           auto& self, boost::system::error_code error = {}) mutable {
         if (!std::exchange(started, true)) {
-          refusal = detail::begin_shutdown(core, deadlines);
+          refusal = detail::begin_shutdown(core, deadlines, detail::erased(self.get_executor()));
           if (refusal) return boost::asio::post(std::move(self));
-          detail::shutdown_done(*core).cancelled(std::move(self));
-          return;
+          const auto done = detail::shutdown_done(*core);
+          return done.cancelled(std::move(self));
         }
         if (refusal) error = refusal;
         self.complete(error, error ? ShutdownReport{} : detail::report_of(*core));

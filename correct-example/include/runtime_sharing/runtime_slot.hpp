@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -24,7 +25,9 @@ struct SlotState {
   void let_go_of(const std::shared_ptr<Runtime>& ended);
 
   mutable std::mutex mutex;
-  bool closed = false;  // guarded by mutex, like all below
+  std::condition_variable started;
+  bool closed = false;       // guarded by mutex, like all below
+  bool is_starting = false;  // somebody starts the next one, without the mutex
   Runtime::Options next;
   std::shared_ptr<Runtime> present;
 };

@@ -1,9 +1,10 @@
 #pragma once
 
 #include "runtime_sharing/cancellation_token.hpp"
+#include "runtime_sharing/detail/scope_state.hpp"
+#include "runtime_sharing/detail/task.hpp"
 #include "runtime_sharing/error.hpp"
-#include "runtime_sharing/scope_state.hpp"
-#include "runtime_sharing/task_executor.hpp"
+#include "runtime_sharing/shutdown_report.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/compose.hpp>
@@ -19,6 +20,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -26,19 +28,52 @@
 namespace runtime_sharing {
 
 namespace detail {
+
 class RuntimeCore;
+
+/// Says in the compiler's first line what is wrong with a task's function. Always true otherwise.
+template <typename F, typename... Args>
+consteval bool is_task_function() {
+  using Awaitable = boost::asio::awaitable<void>;
+  if constexpr (std::is_same_v<F, Awaitable>) {
+    static_assert(!std::is_same_v<F, Awaitable>,
+                  "a task is spawned by the function that makes its coroutine, not by the "
+                  "coroutine: spawn(name, function, arguments...)");
+    return false;
+  } else if constexpr (!std::is_invocable_v<F, Args...>) {
+    static_assert(std::is_invocable_v<F, Args...>,
+                  "the task's function cannot be called with these arguments, which are copied or "
+                  "moved into the task: for a reference, use std::ref");
+    return false;
+  } else {
+    static_assert(std::is_same_v<std::invoke_result_t<F, Args...>, Awaitable>,
+                  "the task's function must be a coroutine that returns "
+                  "boost::asio::awaitable<void>");
+    return std::is_same_v<std::invoke_result_t<F, Args...>, Awaitable>;
+  }
 }
 
-/// A callable that makes a task's coroutine. It may be a lambda with captures: the scope keeps it
-/// alive for as long as the coroutine.
-template <typename F>
-concept TaskFunction = std::move_constructible<std::decay_t<F>> && requires(std::decay_t<F>& task) {
-  { task() } -> std::same_as<boost::asio::awaitable<void>>;
-};
+/// Calls `start` with the completion token first: the last of the arguments if the function does not
+/// take all of them, otherwise the default one.
+template <typename F, typename Start, typename... Args>
+auto with_completion_token(Start start, Args&&... arguments) {
+  constexpr bool takes_all = std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
+  if constexpr (takes_all || sizeof...(Args) == 0) {
+    return start(boost::asio::use_awaitable, std::forward<Args>(arguments)...);
+  } else {
+    constexpr std::size_t last = sizeof...(Args) - 1;
+    auto all = std::forward_as_tuple(std::forward<Args>(arguments)...);
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return start(std::get<last>(std::move(all)), std::get<I>(std::move(all))...);
+    }(std::make_index_sequence<last>());
+  }
+}
+
+}  // namespace detail
 
 /// A handle on one task. Copies are handles on the same task; dropping them changes nothing.
-/// All member functions are thread-safe. A default-constructed handle is on none: only assign to
-/// it.
+/// All member functions are thread-safe. A default-constructed handle is on none, and so is one that
+/// was moved from: only assign to it.
 ///
 /// Called elsewhere: `tokio::task::JoinHandle` and `AbortHandle`, `folly::Future`.
 class TaskHandle {
@@ -48,9 +83,11 @@ class TaskHandle {
   /// The name that the task was spawned by.
   const std::string& name() const noexcept { return task_->name; }
 
-  /// Cancels, terminally, what the task is suspended in, as the rung `interrupt` of a shutdown
-  /// does. Returns at once; a task that disables cancellation goes on. Throws std::bad_alloc.
-  void cancel() const { task_->interrupt(); }
+  /// Ends what the task is suspended in, as the rung `interrupt` of a shutdown does: by terminal
+  /// cancellation. Returns at once. The task may wait again afterwards, to clean up or to go on. One
+  /// that disables cancellation, or is suspended in something that cannot be cancelled, such as a
+  /// post, does not notice.
+  void interrupt() const noexcept { task_->interrupt(); }
 
   /// Initiating function, `void(std::exception_ptr)`: completes when the task's frame is gone, with
   /// the exception that left it. A task that was destroyed instead of finishing, and a wait that is
@@ -87,113 +124,109 @@ class TaskScope {
   /// std::bad_alloc.
   TaskScope(const std::string& name, TaskScope& parent, ScopeLimits limits = {});
 
-  /// Closes and cancels. Await async_wait() before: a scope inside a runtime that still has tasks
-  /// warns through Runtime::Options::on_warning and waits for them, for the default deadline and
-  /// never on a thread of that runtime. A scope of its own cannot know who runs its executor, and
-  /// so does not wait. In either case the tasks keep alive what they need.
+  /// Closes and cancels. Await async_join() or async_shutdown() before: a scope inside a runtime that
+  /// still has tasks warns through Runtime::Options::on_warning and waits for them, for the default
+  /// deadline and never on a thread of a runtime. The task that destroys it from inside does not
+  /// count. A scope of its own cannot know who runs its executor, and so does not wait. In either
+  /// case the tasks keep alive what they need.
   ~TaskScope();
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
 
-  /// Starts `task` on a strand of its own. Throws system_error with Errc::scope_closed or
-  /// Errc::scope_full, having moved nothing out of `task`; std::bad_alloc, and then the scope is as
-  /// it was. Exceptions that leave the task are kept for its handle and the report.
-  template <TaskFunction F>
-  TaskHandle spawn(std::string task_name, F&& task);
+  /// Starts a task on a strand of its own: the coroutine that `function` makes when it is called with
+  /// the arguments. Both are kept by value for as long as the coroutine, and the function is called
+  /// with the kept ones moved, as std::thread does it: what the coroutine takes by value it owns, a
+  /// reference is given by std::ref. With g++ 12, do not write a lambda with captures inside of a
+  /// `co_await` expression (the compiler destroys its captures twice): give arguments, or name it
+  /// first.
+  ///
+  /// Throws system_error with Errc::scope_closed or Errc::scope_full, having moved nothing out of
+  /// `function` and arguments; std::bad_alloc, and then the scope is as it was. Exceptions that
+  /// leave the task are kept for its handle and the report.
+  template <typename F, typename... Args>
+  TaskHandle spawn(std::string task_name, F&& function, Args&&... arguments);
 
   /// The same, but returns nullopt instead of throwing when the scope is closed or full.
-  template <TaskFunction F>
-  std::optional<TaskHandle> try_spawn(std::string task_name, F&& task);
+  template <typename F, typename... Args>
+  std::optional<TaskHandle> try_spawn(std::string task_name, F&& function, Args&&... arguments);
 
   /// The same, but waits for room: an initiating function, `void(error_code, TaskHandle)`. The
-  /// error is Errc::scope_closed, `operation_aborted` if the wait was cancelled, or that of the
-  /// system if there was no memory. Whoever has waited longest is first.
-  template <TaskFunction F, typename CompletionToken = boost::asio::use_awaitable_t<>>
-  auto async_spawn(std::string task_name, F task,
-                   CompletionToken&& completion_token = CompletionToken());
+  /// completion token is the last argument; without one it is use_awaitable. The error is
+  /// Errc::scope_closed, `operation_aborted` if the wait was cancelled, or that of the system if
+  /// there was no memory. Whoever has waited longest is first. Throws what keeping function and
+  /// arguments throws.
+  template <typename F, typename... Args>
+  auto async_spawn(std::string task_name, F&& function, Args&&... arguments) {
+    return detail::with_completion_token<F>(
+        [&]<typename Token, typename... Values>(Token&& token, Values&&... values) {
+          return start_waiting(std::move(task_name), std::forward<Token>(token),
+                               std::forward<F>(function), std::forward<Values>(values)...);
+        },
+        std::forward<Args>(arguments)...);
+  }
 
   /// From now on spawn() is refused, here and in all scopes below.
-  void close();
+  void close() noexcept;
   /// Whether close() was called, here or on a scope above.
-  bool is_closed() const;
+  bool is_closed() const noexcept;
 
   /// What the tasks of this scope shall listen to.
   const CancellationToken& token() const noexcept;
 
-  /// Initiating function, `void(error_code)`: completes when the scope is closed and the last frame
-  /// of a task is gone, with `operation_aborted` if the wait itself is cancelled.
+  /// Closes, and waits: an initiating function, `void(error_code)`, that completes when the last
+  /// frame of a task is gone, with `operation_aborted` if the wait itself is cancelled. Tells nobody:
+  /// for that, cancel token() before. Not to be awaited in a task of the scope.
+  ///
+  /// Called elsewhere: `join` of stdexec's `counting_scope` and of folly's `AsyncScope`,
+  /// `tokio_util::task::TaskTracker::wait`.
+  template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code))
+                CompletionToken = boost::asio::use_awaitable_t<>>
+  auto async_join(CompletionToken&& completion_token = CompletionToken()) {
+    close();
+    return async_wait(std::forward<CompletionToken>(completion_token));
+  }
+
+  /// The same without closing: for those who wait for the end that somebody else brings about. A
+  /// scope that nobody closes is never waited for successfully.
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code))
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_wait(CompletionToken&& completion_token = CompletionToken()) const {
     return state_->drained.cancelled(std::forward<CompletionToken>(completion_token));
   }
 
+  /// Shuts the scope down as Runtime::async_shutdown() does a runtime, while the runtime lives on: an
+  /// initiating function, `void(error_code, ShutdownReport)`. Stops accepting, tells, waits,
+  /// interrupts; tasks that have not ended then are left behind and named (`abandon`). Blocks
+  /// nobody: the ladder stands on a thread of its own. Idempotent, like the other one, and refused in
+  /// a task of the scope with std::errc::resource_deadlock_would_occur.
+  ///
+  /// Called elsewhere: nothing.
+  template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
+                CompletionToken = boost::asio::use_awaitable_t<>>
+  auto async_shutdown(Deadlines deadlines = {},
+                      CompletionToken&& completion_token = CompletionToken());
+
   /// Blocks the calling thread, which must not be one of the scope's own, until the scope is
   /// closed and empty. False if that was not so by the deadline.
   bool wait_until(std::chrono::steady_clock::time_point deadline) const;
 
   /// Tasks that have not ended, those of the scopes below included.
-  std::size_t size() const;
+  std::size_t size() const noexcept;
   /// The names of the same tasks, for a log line. Throws std::bad_alloc.
   std::vector<std::string> unfinished() const;
 
  private:
   friend class detail::RuntimeCore;
-  explicit TaskScope(std::shared_ptr<detail::ScopeState> state) noexcept;
-  template <TaskFunction F>
-  static boost::system::error_code spawn_into(const std::shared_ptr<detail::ScopeState>& state,
-                                              std::string task_name, F&& task, TaskHandle& handle);
-  std::string unfinished_name() const;
+  explicit TaskScope(boost::intrusive_ptr<detail::ScopeState> state) noexcept;
 
-  const std::shared_ptr<detail::ScopeState> state_;
+  template <typename F, typename... Args>
+  boost::system::error_code spawn_into(TaskHandle& handle, std::string task_name, F&& function,
+                                       Args&&... arguments);
+  template <typename Token, typename F, typename... Args>
+  auto start_waiting(std::string task_name, Token&& token, F&& function, Args&&... arguments);
+
+  const boost::intrusive_ptr<detail::ScopeState> state_;
 };
-
-namespace detail {
-
-/// A task with the callable that makes its coroutine. Its first step starts the coroutine.
-template <typename F>
-class SpawnedTask final : public CoroutineTask, private QueuedOperation {
- public:
-  SpawnedTask(std::string task_name, std::shared_ptr<ScopeState> owner)
-      : CoroutineTask(std::move(task_name), std::move(owner)) {}
-
-  /// Takes the callable. If it throws, the scope is as if nothing had been spawned.
-  template <typename Callable>
-  void start(Callable&& callable) {
-    try {
-      guard_.emplace(boost::intrusive_ptr<TaskRecord>(this));
-      callable_.emplace(std::forward<Callable>(callable));
-      push(*this);
-    } catch (...) {
-      guard_.reset();
-      scope->forget();
-      throw;
-    }
-  }
-
- private:
-  void run() override {
-    TaskGuard guard = *std::exchange(guard_, std::nullopt);
-    // The strand runs an interruption either before this, and then nothing has begun that could be
-    // cancelled, or after it, and then the signal has its slot.
-    if (interrupted) return;
-    try {
-      begin((*callable_)(), guard);
-    } catch (...) {
-      guard.ended(std::current_exception());
-    }
-  }
-  void discard() noexcept override { guard_.reset(); }
-  void coroutine_is_gone() noexcept override {
-    signal.slot().clear();  // what a destroyed frame left there may hold this task
-    callable_.reset();
-  }
-
-  std::optional<F> callable_;
-  std::optional<TaskGuard> guard_;  // until the coroutine begins
-};
-
-}  // namespace detail
 
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(std::exception_ptr)) CompletionToken>
 auto TaskHandle::async_join(CompletionToken&& completion_token) const {
@@ -206,51 +239,106 @@ auto TaskHandle::async_join(CompletionToken&& completion_token) const {
       completion_token);
 }
 
-template <TaskFunction F>
-boost::system::error_code TaskScope::spawn_into(const std::shared_ptr<detail::ScopeState>& state,
-                                                std::string task_name, F&& task,
-                                                TaskHandle& handle) {
-  const boost::intrusive_ptr record(
-      new detail::SpawnedTask<std::decay_t<F>>(std::move(task_name), state));
-  if (const auto refusal = state->admit(*record)) return refusal;
-  record->start(std::forward<F>(task));
-  handle = TaskHandle(record);
+template <typename F, typename... Args>
+boost::system::error_code TaskScope::spawn_into(TaskHandle& handle, std::string task_name,
+                                                F&& function, Args&&... arguments) {
+  if constexpr (detail::is_task_function<std::decay_t<F>, std::decay_t<Args>...>()) {
+    using Task = detail::SpawnedTask<std::decay_t<F>, std::decay_t<Args>...>;
+    const boost::intrusive_ptr<Task> task(new Task(std::move(task_name), state_));
+    if (const auto refusal = state_->admit(*task)) return refusal;
+    try {
+      task->take(std::forward<F>(function), std::forward<Args>(arguments)...);
+    } catch (...) {
+      detail::TaskGuard(task).forget();
+      throw;
+    }
+    task->start();
+    handle = TaskHandle(task);
+  }
   return {};
 }
 
-template <TaskFunction F>
-TaskHandle TaskScope::spawn(std::string task_name, F&& task) {
+template <typename F, typename... Args>
+TaskHandle TaskScope::spawn(std::string task_name, F&& function, Args&&... arguments) {
   TaskHandle handle;
-  if (const auto refusal = spawn_into(state_, task_name, std::forward<F>(task), handle)) {
+  if (const auto refusal = spawn_into(handle, task_name, std::forward<F>(function),
+                                      std::forward<Args>(arguments)...)) {
     state_->refuse(task_name, refusal);
   }
   return handle;
 }
 
-template <TaskFunction F>
-std::optional<TaskHandle> TaskScope::try_spawn(std::string task_name, F&& task) {
+template <typename F, typename... Args>
+std::optional<TaskHandle> TaskScope::try_spawn(std::string task_name, F&& function,
+                                               Args&&... arguments) {
   TaskHandle handle;
-  if (spawn_into(state_, std::move(task_name), std::forward<F>(task), handle)) return std::nullopt;
+  if (spawn_into(handle, std::move(task_name), std::forward<F>(function),
+                 std::forward<Args>(arguments)...)) {
+    return std::nullopt;
+  }
   return handle;
 }
 
-template <TaskFunction F, typename CompletionToken>
-auto TaskScope::async_spawn(std::string task_name, F task, CompletionToken&& completion_token) {
-  return boost::asio::async_compose<CompletionToken, void(boost::system::error_code, TaskHandle)>(
-      [state = state_, task_name = std::move(task_name), task = std::move(task),
-       place = detail::PlaceInQueue(),
-       started = false](auto& self, boost::system::error_code error = {}) mutable {
+template <typename Token, typename F, typename... Args>
+auto TaskScope::start_waiting(std::string task_name, Token&& token, F&& function,
+                              Args&&... arguments) {
+  static_assert(detail::is_task_function<std::decay_t<F>, std::decay_t<Args>...>());
+  using Task = detail::SpawnedTask<std::decay_t<F>, std::decay_t<Args>...>;
+  boost::intrusive_ptr<Task> made(new Task(std::move(task_name), state_));
+  made->take(std::forward<F>(function), std::forward<Args>(arguments)...);
+  return boost::asio::async_compose<Token, void(boost::system::error_code, TaskHandle)>(
+      [task = std::move(made), place = detail::PlaceInQueue(), started = false](
+          auto& self, boost::system::error_code error = {}) mutable {
         if (!std::exchange(started, true)) return boost::asio::post(std::move(self));
-        TaskHandle handle;
         std::optional<CancellationToken> turn;
         try {
-          if (!error) error = spawn_into(state, task_name, std::move(task), handle);
-          if (error == Errc::scope_full) turn = place.queue_for(state);
+          if (!error) error = task->scope->admit(*task);
+          if (error == Errc::scope_full) turn = place.queue_for(task->scope);
         } catch (const std::bad_alloc&) {
           error = make_error_code(boost::system::errc::not_enough_memory);
         }
         if (turn) return turn->cancelled(std::move(self));
-        self.complete(error, std::move(handle));
+        if (!error) task->start();
+        self.complete(error, error ? TaskHandle() : TaskHandle(task));
+      },
+      token);
+}
+
+namespace detail {
+
+/// The error: there is no thread, or no memory, for the ladder; or it would wait for the task that
+/// has this executor.
+boost::system::error_code begin_shutdown(ScopeState& scope, Deadlines deadlines,
+                                         const boost::asio::any_io_executor& waits_on);
+/// Cancelled when the ladder is done; then the report is there.
+CancellationToken shutdown_done(ScopeState& scope);
+ShutdownReport report_of(ScopeState& scope);
+/// The executor, if it may be that of a task.
+inline boost::asio::any_io_executor erased(const boost::asio::any_io_executor& executor) {
+  return executor;
+}
+template <typename Executor>
+boost::asio::any_io_executor erased(const Executor&) {
+  return {};
+}
+
+}  // namespace detail
+
+template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
+              CompletionToken>
+auto TaskScope::async_shutdown(Deadlines deadlines, CompletionToken&& completion_token) {
+  return boost::asio::async_compose<CompletionToken,
+                                    void(boost::system::error_code, ShutdownReport)>(
+      [state = state_, deadlines, refusal = boost::system::error_code(), started = false](
+          auto& self, boost::system::error_code error = {}) mutable {
+        if (!std::exchange(started, true)) {
+          refusal = detail::begin_shutdown(*state, deadlines, detail::erased(self.get_executor()));
+          if (refusal) return boost::asio::post(std::move(self));
+          const auto done = detail::shutdown_done(*state);
+          return done.cancelled(std::move(self));
+        }
+        if (refusal) error = refusal;
+        self.complete(error, error ? ShutdownReport{} : detail::report_of(*state));
       },
       completion_token);
 }

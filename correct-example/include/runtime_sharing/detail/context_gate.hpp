@@ -10,7 +10,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 namespace runtime_sharing::detail {
 
@@ -40,52 +39,33 @@ class ContextGate {
   class Resident {
    public:
     /// `number`: from 1, to tell the residents of one gate from each other.
-    Resident(const ContextGate& gate, std::size_t number) noexcept
-        : before_(std::exchange(home_, &gate)), number_before_(std::exchange(number_, number)) {}
-    ~Resident() {
-      home_ = before_;
-      number_ = number_before_;
-    }
+    Resident(const ContextGate& gate, std::size_t number) noexcept;
+    ~Resident();
     Resident(const Resident&) = delete;
     Resident& operator=(const Resident&) = delete;
 
    private:
-    const ContextGate* before_;
-    std::size_t number_before_;
+    friend class ContextGate;
+
+    const ContextGate& gate_;
+    const std::size_t number_;
+    const Resident* const before_;
   };
 
   /// Lets nobody in any more and waits until those inside are out. They only post: it is short.
-  void close() noexcept {
-    auto state = state_.fetch_or(closed) | closed;
-    while (state != closed) {
-      state_.wait(state);
-      state = state_.load();
-    }
-  }
+  void close() noexcept;
 
   /// The number of the Resident of this gate on this thread; 0 if there is none.
-  std::size_t resident_here() const noexcept { return home_ == this ? number_ : 0; }
+  std::size_t resident_here() const noexcept;
 
   bool is_closed() const noexcept { return (state_.load() & closed) != 0; }
 
  private:
   static constexpr std::uint64_t closed = std::uint64_t{1} << 63;
 
-  bool enter() noexcept {
-    if (home_ == this) return !is_closed();
-    if ((state_.fetch_add(1) & closed) == 0) return true;
-    leave_counted();
-    return false;
-  }
-  void leave() noexcept {
-    if (home_ != this) leave_counted();
-  }
-  void leave_counted() noexcept {
-    if ((state_.fetch_sub(1) & closed) != 0) state_.notify_all();
-  }
-
-  static inline thread_local const ContextGate* home_ = nullptr;
-  static inline thread_local std::size_t number_ = 0;
+  bool enter() noexcept;
+  void leave() noexcept;
+  void leave_counted() noexcept;
 
   std::atomic<std::uint64_t> state_{0};  // the closed bit, and how many are inside
 };

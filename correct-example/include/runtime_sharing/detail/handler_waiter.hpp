@@ -1,0 +1,257 @@
+#pragma once
+
+// A completion handler that waits for a token.
+//
+// Two ways lead back to a handler. In the code of a task it waits in the queue of the thread, and
+// goes on in a step of the task: see CurrentTask. Any other one has an executor of somebody else's,
+// and is posted to it; those that share an execution context wait in the same HandlerQueue.
+
+#include "runtime_sharing/detail/context_gate.hpp"
+#include "runtime_sharing/detail/serial_queue.hpp"
+#include "runtime_sharing/detail/wake_queue.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_allocator.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/recycling_allocator.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <memory>
+#include <new>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace runtime_sharing::detail {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+/// A waiter that goes on where its handler belongs: run() is called there. It belongs to itself:
+/// run() and drop() let go of it.
+class HandlerWaiter : public TokenWaiter, public Step {
+  void discard() noexcept final { drop(); }
+};
+
+/// The task whose step runs on this thread: what the layer of the tasks implements.
+class CurrentTask {
+ public:
+  /// Null outside of every task.
+  static CurrentTask* here() noexcept;
+
+  /// Whether the executor is this task's: its handlers run in the steps of this task.
+  virtual bool is_behind(const asio::any_io_executor& executor) const noexcept = 0;
+  /// The queue of this thread.
+  virtual WakeQueue& queue() noexcept = 0;
+  /// Makes it a step of the task. Called in a turn.
+  virtual void go_on_with(Step& step) = 0;
+
+  virtual void add_reference() noexcept = 0;
+  virtual void release() noexcept = 0;
+
+ protected:
+  ~CurrentTask() = default;
+  /// Returns the one before.
+  static CurrentTask* enter(CurrentTask* task) noexcept;
+};
+
+/// The task that runs here, if the executor is its own.
+inline CurrentTask* task_behind(const asio::any_io_executor& executor) noexcept {
+  CurrentTask* const task = CurrentTask::here();
+  return task != nullptr && task->is_behind(executor) ? task : nullptr;
+}
+template <typename Executor>
+CurrentTask* task_behind(const Executor&) noexcept {
+  return nullptr;
+}
+
+/// All handlers that wait in one execution context, for whatever token, on whatever executor.
+class HandlerQueue final : public WakeQueue {
+ public:
+  /// Throws std::bad_alloc.
+  static HandlerQueue& of(asio::execution_context& context);
+  /// The context ends: destroys the handlers that wait, as Asio does with all that is pending.
+  void shut_down() noexcept;
+
+ private:
+  void wake_up() noexcept override;
+
+  ContextGate gate_;  // whoever delivers is inside: the context does not end meanwhile
+};
+
+/// A waiter on its way to its executor. Destroyed there without a call, it drops the waiter.
+class Posted {
+ public:
+  explicit Posted(HandlerWaiter& waiter) noexcept : waiter_(&waiter) {}
+  Posted(Posted&& other) noexcept : waiter_(std::exchange(other.waiter_, nullptr)) {}
+  ~Posted() {
+    if (waiter_ != nullptr && !came_back(*waiter_)) waiter_->drop();
+  }
+  void operator()() { std::exchange(waiter_, nullptr)->run(); }
+
+  /// Posts it, as soon as there is memory for that. An executor that refuses it by some other
+  /// exception is like one that has ended: the waiter is dropped.
+  template <typename Executor>
+  static void post(const Executor& executor, HandlerWaiter& waiter) noexcept {
+    for (;;) {
+      being_posted() = &waiter;
+      try {
+        asio::post(executor, Posted(waiter));
+        being_posted() = nullptr;
+        return;
+      } catch (const std::bad_alloc&) {
+        if (was_taken()) return;
+        std::this_thread::yield();
+      } catch (...) {
+        if (!was_taken()) waiter.drop();
+        return;
+      }
+    }
+  }
+
+ private:
+  static const HandlerWaiter*& being_posted() noexcept;
+  /// After an exception: a strand has no memory for its second step when it has taken the function.
+  static bool was_taken() noexcept {
+    return std::exchange(being_posted(), nullptr) != nullptr;
+  }
+  /// Destroyed by an executor that has not taken it.
+  static bool came_back(const HandlerWaiter& waiter) noexcept {
+    if (being_posted() != &waiter) return false;
+    being_posted() = nullptr;
+    return true;
+  }
+
+  HandlerWaiter* waiter_;
+};
+
+/// The way back to a handler in the code of a task.
+class ByTask {
+ public:
+  explicit ByTask(CurrentTask& task) noexcept : task_(&task) { task.add_reference(); }
+
+  void go_on_with(HandlerWaiter& waiter) {
+    const auto task = std::move(task_);  // the waiter, and this with it, may be gone at once
+    task->go_on_with(waiter);
+  }
+
+ private:
+  struct Release {
+    void operator()(CurrentTask* task) const noexcept { task->release(); }
+  };
+  std::unique_ptr<CurrentTask, Release> task_;  // a counted reference
+};
+
+/// The way back to a handler on any executor.
+template <typename Executor>
+class ByPost {
+ public:
+  explicit ByPost(const Executor& executor) : executor_(tracked(executor)) {}
+
+  void go_on_with(HandlerWaiter& waiter) noexcept {
+    const auto executor = std::move(executor_);
+    Posted::post(executor, waiter);
+  }
+
+ private:
+  static auto tracked(const Executor& executor) {
+    return asio::prefer(executor, asio::execution::outstanding_work.tracked);
+  }
+  std::decay_t<decltype(tracked(std::declval<const Executor&>()))> executor_;
+};
+
+/// Either of the two may go first, a waiter or what stands for it in its handler's cancellation
+/// slot. Both belong to where the handler runs.
+template <typename Waiting>
+struct StopBySlot {
+  explicit StopBySlot(Waiting& its_waiter) noexcept : waiter(&its_waiter) { waiter->stop = this; }
+  StopBySlot(const StopBySlot&) = delete;
+  StopBySlot& operator=(const StopBySlot&) = delete;
+  ~StopBySlot() {
+    if (waiter != nullptr) waiter->stop = nullptr;
+  }
+  void operator()(asio::cancellation_type type) const noexcept {
+    if (waiter != nullptr && type != asio::cancellation_type::none) waiter->queue()->stop(*waiter);
+  }
+  Waiting* waiter;
+};
+
+template <typename Handler, typename WayBack>
+class WaitingHandler final : public HandlerWaiter {
+ public:
+  static void start(Handler&& handler, TokenState& token, WakeQueue& queue, WayBack way_back) {
+    auto allocator = allocator_of(handler);
+    auto* const memory = Traits::allocate(allocator, 1);
+    std::unique_ptr<WaitingHandler, Destroy> waiter(
+        ::new (static_cast<void*>(memory)) WaitingHandler(std::move(handler), std::move(way_back)));
+    if (auto slot = asio::get_associated_cancellation_slot(waiter->handler_); slot.is_connected())
+      slot.template emplace<StopBySlot<WaitingHandler>>(*waiter);
+    if (token.wait(*waiter, queue)) static_cast<void>(waiter.release());
+  }
+  ~WaitingHandler() override {
+    if (stop != nullptr) stop->waiter = nullptr;
+  }
+
+  StopBySlot<WaitingHandler>* stop = nullptr;
+
+ private:
+  using Allocator = typename std::allocator_traits<asio::associated_allocator_t<
+      Handler, asio::recycling_allocator<void>>>::template rebind_alloc<WaitingHandler>;
+  using Traits = std::allocator_traits<Allocator>;
+
+  struct Destroy {
+    void operator()(WaitingHandler* waiter) const noexcept { waiter->drop(); }
+  };
+
+  WaitingHandler(Handler&& handler, WayBack&& way_back) noexcept
+      : handler_(std::move(handler)), way_back_(std::move(way_back)) {}
+
+  static Allocator allocator_of(const Handler& handler) noexcept {
+    return Allocator(asio::get_associated_allocator(handler, asio::recycling_allocator<void>()));
+  }
+  /// Memory first: the handler may need it at once, or have an allocator that dies with it.
+  Handler take_out() noexcept {
+    auto allocator = allocator_of(handler_);
+    Handler handler(std::move(handler_));
+    Traits::destroy(allocator, this);
+    Traits::deallocate(allocator, this, 1);
+    return handler;
+  }
+
+  void deliver() override { way_back_.go_on_with(*this); }
+  void drop() noexcept override { static_cast<void>(take_out()); }
+  void run() override {
+    const error_code result = was_stopped() ? asio::error::operation_aborted : error_code();
+    take_out()(result);
+  }
+
+  Handler handler_;
+  WayBack way_back_;
+};
+
+struct InitiateCancelled {
+  template <typename Handler>
+  void operator()(Handler&& handler, const boost::intrusive_ptr<TokenState>& token) const {
+    using Decayed = std::decay_t<Handler>;
+    const auto executor = asio::get_associated_executor(handler);
+    if (CurrentTask* const task = task_behind(executor)) {
+      WaitingHandler<Decayed, ByTask>::start(std::forward<Handler>(handler), *token, task->queue(),
+                                             ByTask(*task));
+    } else {
+      using WayBack = ByPost<std::decay_t<decltype(executor)>>;
+      auto& queue = HandlerQueue::of(asio::query(executor, asio::execution::context));
+      WaitingHandler<Decayed, WayBack>::start(std::forward<Handler>(handler), *token, queue,
+                                              WayBack(executor));
+    }
+  }
+};
+
+}  // namespace runtime_sharing::detail

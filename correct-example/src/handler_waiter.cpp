@@ -1,0 +1,78 @@
+#include "runtime_sharing/detail/handler_waiter.hpp"
+
+#include "runtime_sharing/cancel_on.hpp"
+
+#include <utility>
+
+namespace runtime_sharing::detail {
+namespace {
+
+// Here and not in headers: a thread has one of each, also among several shared objects.
+thread_local CurrentTask* current_task = nullptr;
+thread_local const HandlerWaiter* posted_here = nullptr;
+
+/// Ends the queue with its context.
+class HandlerQueueService final : public asio::execution_context::service {
+ public:
+  using key_type = HandlerQueueService;
+  static inline asio::execution_context::id id;
+
+  explicit HandlerQueueService(asio::execution_context& context)
+      : service(context), queue(new HandlerQueue) {}
+
+  const boost::intrusive_ptr<HandlerQueue> queue;
+
+ private:
+  void shutdown() override { queue->shut_down(); }
+};
+
+}  // namespace
+
+CurrentTask* CurrentTask::here() noexcept {
+  return current_task;
+}
+
+CurrentTask* CurrentTask::enter(CurrentTask* task) noexcept {
+  return std::exchange(current_task, task);
+}
+
+const HandlerWaiter*& Posted::being_posted() noexcept {
+  return posted_here;
+}
+
+void OperationCanceller::begin(TokenState& token, WakeQueue& queue) noexcept {
+  if (finished_) return;
+  intrusive_ptr_add_ref(this);
+  // The operation goes on already, and nobody could be told that there is no memory.
+  for (;;) {
+    try {
+      if (!token.wait(*this, queue)) intrusive_ptr_release(this);
+      return;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void OperationCanceller::finish() noexcept {
+  finished_ = true;
+  if (queue() != nullptr && queue()->remove(*this)) intrusive_ptr_release(this);
+}
+
+HandlerQueue& HandlerQueue::of(asio::execution_context& context) {
+  return *asio::use_service<HandlerQueueService>(context).queue;
+}
+
+void HandlerQueue::shut_down() noexcept {
+  gate_.close();
+  close();
+  drop_all();
+}
+
+void HandlerQueue::wake_up() noexcept {
+  const ContextGate::Entry entry(gate_);
+  if (!entry) return;  // shut_down() has them
+  while (Waiter* const waiter = take()) waiter->deliver();
+}
+
+}  // namespace runtime_sharing::detail

@@ -1,0 +1,222 @@
+#include "ladder.hpp"
+
+#include "runtime_sharing/detail/task.hpp"
+
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <new>
+#include <thread>
+#include <utility>
+
+namespace runtime_sharing::detail {
+namespace {
+
+thread_local const Ladder* climbed_here = nullptr;
+
+/// A duration may be as long as it can be, or negative.
+std::chrono::steady_clock::time_point later(std::chrono::steady_clock::time_point start,
+                                            std::chrono::milliseconds delay) noexcept {
+  using Time = std::chrono::steady_clock::time_point;
+  if (delay <= delay.zero()) return start;
+  return delay < Time::max() - start ? start + delay : Time::max();
+}
+
+/// Counted, and named as long as there is room and memory for names.
+void add_straggler(ShutdownReport& report, const TaskRecord& task, Rung needed) noexcept {
+  report.reached = std::max(report.reached, needed);
+  ++report.stragglers_total;
+  if (report.stragglers.size() >= ShutdownReport::max_names) return;
+  try {
+    report.stragglers.push_back({task.name, needed, task.destroyed});
+  } catch (const std::bad_alloc&) {  // it is counted
+  }
+}
+
+}  // namespace
+
+ShutdownReport Ladder::climb(Deadlines deadlines) {
+  const auto alive = keep_alive();
+  auto& tree = *scope_.tree;
+  std::unique_lock lock(tree.mutex);
+  if (!std::exchange(has_begun_, true)) {
+    schedule_ = begin_schedule(deadlines);
+    lock.unlock();
+    climb_all();
+    lock.lock();
+  } else {
+    shorten_schedule(deadlines);
+    tree.changed.wait(lock, [this] { return is_done(); });
+  }
+  return report_;
+}
+
+void Ladder::begin(Deadlines deadlines) {
+  auto alive = keep_alive();
+  const std::lock_guard lock(scope_.tree->mutex);
+  if (has_begun_) return shorten_schedule(deadlines);
+  // The thread's first step is the lock that is held here.
+  boost::thread thread([this, alive = std::move(alive)] {
+    static_cast<void>(std::lock_guard(scope_.tree->mutex));
+    climb_all();
+  });
+  has_begun_ = true;
+  schedule_ = begin_schedule(deadlines);
+  stands_on(std::move(thread));
+}
+
+error_code Ladder::try_begin(Deadlines deadlines, const asio::any_io_executor& waits_on) noexcept {
+  const auto* const waiting = waits_on.target<TaskExecutor>();
+  if (waiting != nullptr && scope_.contains(*waiting->task().scope))
+    return make_error_code(boost::system::errc::resource_deadlock_would_occur);
+  try {
+    begin(deadlines);
+    return {};
+  } catch (const boost::system::system_error& error) {
+    return error.code();
+  } catch (const std::bad_alloc&) {
+    return make_error_code(boost::system::errc::not_enough_memory);
+  }
+}
+
+bool Ladder::has_begun() const noexcept {
+  const std::lock_guard lock(scope_.tree->mutex);
+  return has_begun_;
+}
+
+bool Ladder::is_climbed_here() const noexcept {
+  return climbed_here == this;
+}
+
+ShutdownReport Ladder::report() const {
+  const std::lock_guard lock(scope_.tree->mutex);
+  return report_;
+}
+
+std::shared_ptr<void> Ladder::keep_alive() {
+  struct Both {
+    std::shared_ptr<Ladder> ladder;
+    boost::intrusive_ptr<ScopeState> scope;
+  };
+  return std::make_shared<Both>(Both{shared_from_this(), &scope_});
+}
+
+Ladder::Schedule Ladder::begin_schedule(Deadlines deadlines) noexcept {
+  const auto wait = later(Clock::now(), deadlines.wait);
+  const auto interrupt = later(wait, deadlines.interrupt);
+  return {wait, interrupt, later(interrupt, deadlines.stop)};
+}
+
+void Ladder::shorten_schedule(Deadlines deadlines) noexcept {
+  const Schedule other = begin_schedule(deadlines);
+  schedule_.wait = std::min(schedule_.wait, other.wait);
+  schedule_.interrupt = std::min(schedule_.interrupt, other.interrupt);
+  schedule_.stop = std::min(schedule_.stop, other.stop);
+  scope_.tree->changed.notify_all();
+}
+
+// [climb]
+void Ladder::climb_all() noexcept {
+  const auto begun = Clock::now();
+  const auto* const below = std::exchange(climbed_here, this);
+
+  scope_.close();         // stop accepting
+  scope_.token.cancel();  // tell
+  {
+    std::unique_lock lock(scope_.tree->mutex);
+    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });
+  }
+  std::vector<Interrupted> interrupted;
+  interrupt_deaf_tasks(interrupted);
+  ShutdownReport report;
+  climb_on(interrupted, report);  // stop, abandon
+
+  for (const auto& [task, needed] : interrupted) add_straggler(report, *task, needed);
+  scope_.add_to(report);
+  report.took = Clock::now() - begun;
+  {
+    const std::lock_guard lock(scope_.tree->mutex);
+    report_ = std::move(report);
+  }
+  climbed_here = below;
+  done.cancel();
+  const std::lock_guard lock(scope_.tree->mutex);
+  scope_.tree->changed.notify_all();
+}
+// [/climb]
+
+/// None of them if there was no memory for the list until it was too late to interrupt.
+ScopeState::Records Ladder::unfinished() const noexcept {
+  for (;;) {
+    try {
+      return scope_.unfinished();
+    } catch (const std::bad_alloc&) {
+      std::unique_lock lock(scope_.tree->mutex);
+      if (Clock::now() >= schedule_.interrupt) return {};
+    }
+    std::this_thread::yield();
+  }
+}
+
+/// Those in the deepest scopes first, because a task may be waiting for the scopes below its own and
+/// is not deaf then: once those have ended it has a while to end by itself, before it is interrupted
+/// as well.
+void Ladder::interrupt_deaf_tasks(std::vector<Interrupted>& interrupted) noexcept {
+  auto tasks = unfinished();
+  const auto depth_of = [](const auto& task) { return task->scope->depth; };
+  std::ranges::sort(tasks, std::ranges::greater(), depth_of);
+  std::vector<std::span<boost::intrusive_ptr<TaskRecord>>> levels;
+  try {
+    for (auto first = tasks.begin(); first != tasks.end();) {
+      const auto last = std::ranges::find_if(
+          first, tasks.end(), [&](const auto& task) { return depth_of(task) != depth_of(*first); });
+      levels.emplace_back(first, last);
+      first = last;
+    }
+    interrupted.reserve(tasks.size());
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+  auto steps_left = static_cast<Clock::rep>(2 * levels.size());
+  for (const auto& level : levels) {
+    if (&level != &levels.front()) wait_for_ends(level, steps_left);
+    --steps_left;
+    for (const auto& task : level) {
+      if (task->ended) continue;
+      task->interrupt();
+      interrupted.push_back({task, Rung::interrupt});
+    }
+    wait_for_ends(level, steps_left--);
+  }
+}
+
+/// For a fair share of the time that is left.
+void Ladder::wait_for_ends(std::span<const boost::intrusive_ptr<TaskRecord>> tasks,
+                           Clock::rep steps_left) noexcept {
+  auto& tree = *scope_.tree;
+  std::unique_lock lock(tree.mutex);
+  ++tree.watchers;
+  const auto now = Clock::now();
+  const auto end_of_step = now + (schedule_.interrupt - now) / steps_left;
+  for (const auto& task : tasks) {
+    while (!task->ended) {
+      const auto limit = std::min(end_of_step, schedule_.interrupt);
+      if (Clock::now() >= limit) break;
+      tree.changed.wait_until(lock, limit);
+    }
+  }
+  --tree.watchers;
+}
+
+/// A scope of a runtime that lives on leaves them behind.
+void Ladder::climb_on(std::span<Interrupted> left, ShutdownReport& report) noexcept {
+  try {
+    report.scope = scope_.name;
+  } catch (const std::bad_alloc&) {  // it says the rest
+  }
+  for (auto& [task, needed] : left) {
+    if (!task->ended) needed = Rung::abandon;
+  }
+}
+
+}  // namespace runtime_sharing::detail

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "runtime_sharing/detail/scope_state.hpp"
+
+#include <boost/thread/thread.hpp>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace runtime_sharing::detail {
+
+/// How a scope is shut down, and with two more rungs a runtime. It stands on the thread of whoever
+/// climbs it, never on a thread that it ends; deadlines are measured there, so they hold whatever
+/// the tasks do.
+class Ladder : public std::enable_shared_from_this<Ladder> {
+ public:
+  explicit Ladder(ScopeState& scope) noexcept : scope_(scope) {}
+  Ladder(const Ladder&) = delete;
+  Ladder& operator=(const Ladder&) = delete;
+  virtual ~Ladder() = default;
+
+  /// The first caller climbs, later ones shorten its deadlines and wait for its report. Throws
+  /// std::bad_alloc if there is no memory for the report's copy, and may be called again.
+  ShutdownReport climb(Deadlines deadlines);
+  /// The same on a thread of its own. Throws boost::thread_resource_error or std::bad_alloc, and
+  /// then nothing has begun.
+  void begin(Deadlines deadlines);
+
+  /// The same for somebody who will wait on an executor: the error is that of the system, or
+  /// `resource_deadlock_would_occur` if that belongs to a task that would be waited for.
+  error_code try_begin(Deadlines deadlines, const asio::any_io_executor& waits_on) noexcept;
+
+  bool has_begun() const noexcept;
+  bool is_done() const noexcept { return done.is_cancelled(); }
+  /// This thread climbs it.
+  bool is_climbed_here() const noexcept;
+  ShutdownReport report() const;
+
+  const CancellationToken done;  ///< cancelled when the report is there
+
+ protected:
+  using Clock = std::chrono::steady_clock;
+
+  /// Somebody who was interrupted.
+  struct Interrupted {
+    boost::intrusive_ptr<TaskRecord> task;
+    Rung needed;
+  };
+
+  /// When the ladder leaves a rung for the next.
+  struct Schedule {
+    Clock::time_point wait, interrupt, stop;
+  };
+
+  /// What ends those who have not ended by now: says what each of them needed.
+  virtual void climb_on(std::span<Interrupted> left, ShutdownReport& report) noexcept;
+  /// Lives for as long as somebody climbs.
+  virtual std::shared_ptr<void> keep_alive();
+  virtual void stands_on(boost::thread thread) noexcept { thread.detach(); }
+
+  /// With the mutex of the tree. The limit is looked at anew: a later caller may have shortened it.
+  template <typename Condition>
+  void wait_until(std::unique_lock<AdaptiveMutex>& lock, const Clock::time_point& limit,
+                  Condition condition) {
+    while (!condition() && Clock::now() < limit) scope_.tree->changed.wait_until(lock, limit);
+  }
+
+  ScopeState& scope_;
+  Schedule schedule_{};  // guarded by the mutex of the tree
+
+ private:
+  static Schedule begin_schedule(Deadlines deadlines) noexcept;
+  void shorten_schedule(Deadlines deadlines) noexcept;
+  void climb_all() noexcept;
+  ScopeState::Records unfinished() const noexcept;
+  void interrupt_deaf_tasks(std::vector<Interrupted>& interrupted) noexcept;
+  void wait_for_ends(std::span<const boost::intrusive_ptr<TaskRecord>> tasks,
+                     Clock::rep steps_left) noexcept;
+
+  bool has_begun_ = false;  // guarded by the mutex of the tree, like the next one
+  ShutdownReport report_;
+};
+
+}  // namespace runtime_sharing::detail

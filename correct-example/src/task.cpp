@@ -1,0 +1,124 @@
+#include "runtime_sharing/detail/task.hpp"
+
+#include "runtime_sharing/detail/user_code.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace runtime_sharing::detail {
+
+/// Marks the task as the one of this thread, and as running: that is how a shutdown knows whom a
+/// thread that does not return belongs to.
+class CoroutineTask::Turn {
+ public:
+  explicit Turn(CoroutineTask& task) noexcept : task_(task), before_(CurrentTask::enter(&task)) {
+    task_.running = true;
+  }
+  ~Turn() {
+    task_.running = false;
+    CurrentTask::enter(before_);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  CoroutineTask& task_;
+  CurrentTask* const before_;
+  const UserCode user_code_;
+};
+
+void CoroutineTask::push(Step& step) noexcept {
+  if (!queue_.push(step)) return;
+  intrusive_ptr_add_ref(this);  // of the line
+  scope->tree->submit(*this);
+}
+
+void CoroutineTask::deliver() {
+  const boost::intrusive_ptr self(this, false);
+  run_steps();
+}
+
+void CoroutineTask::drop() noexcept {
+  const boost::intrusive_ptr self(this, false);
+  const Turn turn(*this);
+  queue_.close();
+}
+
+void CoroutineTask::go_on_with(Step& step) {
+  queue_.begin_with(step) ? run_steps() : push(step);
+}
+
+void CoroutineTask::run_steps() {
+  /// Also after an exception, out of a handler that somebody has posted.
+  struct ThenRest {
+    ~ThenRest() {
+      if (task.queue_.rest()) return;
+      intrusive_ptr_add_ref(&task);
+      task.scope->tree->submit(task);
+    }
+    CoroutineTask& task;
+  };
+  const ThenRest then_rest{*this};
+  const Turn turn(*this);
+  queue_.run();
+}
+
+bool CoroutineTask::is_behind(const asio::any_io_executor& executor) const noexcept {
+  const auto* const found = executor.target<TaskExecutor>();
+  return found != nullptr && &found->task() == this;
+}
+
+void CoroutineTask::interrupt() noexcept {
+  if (is_under_way_.exchange(true)) return;
+  intrusive_ptr_add_ref(this);
+  push(static_cast<Interruption&>(*this));
+}
+
+void Interruption::run() {
+  auto& task = static_cast<CoroutineTask&>(*this);
+  const boost::intrusive_ptr self(&task, false);
+  is_under_way_ = false;
+  task.interrupted = true;
+  task.signal_.emit(asio::cancellation_type::terminal);
+}
+
+void Interruption::discard() noexcept {
+  const boost::intrusive_ptr self(static_cast<CoroutineTask*>(this), false);
+}
+
+namespace {
+
+/// An interruption ends what is pending, and not the coroutine's ability to wait: it may clean up,
+/// and one that does not want to end can still be suspended, and so be destroyed.
+asio::awaitable<void> stay_able_to_wait(asio::awaitable<void> coroutine) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await std::move(coroutine);
+}
+
+/// The completion handler of a task's co_spawn. It names a cancellation slot and no executor, so
+/// that Asio emits directly, on the strand where we are, and keeps no executor in the signal. It
+/// dies after the frames of the task.
+class TaskCompletion {
+ public:
+  using cancellation_slot_type = asio::cancellation_slot;
+
+  TaskCompletion(asio::cancellation_slot slot, TaskGuard guard) noexcept
+      : slot_(slot), guard_(std::move(guard)) {}
+
+  cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
+  void operator()(const std::exception_ptr& error) noexcept { guard_.ended(error); }
+
+ private:
+  cancellation_slot_type slot_;
+  TaskGuard guard_;
+};
+
+}  // namespace
+
+void CoroutineTask::begin(asio::awaitable<void> coroutine, TaskGuard& guard) {
+  asio::co_spawn(TaskExecutor(*this), stay_able_to_wait(std::move(coroutine)),
+                 TaskCompletion(signal_.slot(), std::move(guard)));
+}
+
+}  // namespace runtime_sharing::detail
