@@ -17,7 +17,7 @@ namespace runtime_sharing::detail {
 /// the tasks do.
 class Ladder : public std::enable_shared_from_this<Ladder> {
  public:
-  explicit Ladder(ScopeState& scope) noexcept : scope_(scope) {}
+  explicit Ladder(ScopeState& scope) : scope_(scope) {}
   Ladder(const Ladder&) = delete;
   Ladder& operator=(const Ladder&) = delete;
   virtual ~Ladder() = default;

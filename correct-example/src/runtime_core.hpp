@@ -72,7 +72,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
 
   class RuntimeLadder final : public Ladder {
    public:
-    explicit RuntimeLadder(RuntimeCore& core) noexcept : Ladder(*core.root_state), core_(core) {}
+    explicit RuntimeLadder(RuntimeCore& core) : Ladder(*core.root_state), core_(core) {}
 
     boost::thread thread;  // guarded by the mutex of the tree
 

@@ -2,10 +2,6 @@
 
 #include "runtime_sharing/detail/user_code.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 namespace runtime_sharing::detail {
 
 /// Marks the task as the one of this thread, and as running: that is how a shutdown knows whom a
@@ -85,40 +81,6 @@ void Interruption::run() {
 
 void Interruption::discard() noexcept {
   const boost::intrusive_ptr self(static_cast<CoroutineTask*>(this), false);
-}
-
-namespace {
-
-/// An interruption ends what is pending, and not the coroutine's ability to wait: it may clean up,
-/// and one that does not want to end can still be suspended, and so be destroyed.
-asio::awaitable<void> stay_able_to_wait(asio::awaitable<void> coroutine) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  co_await std::move(coroutine);
-}
-
-/// The completion handler of a task's co_spawn. It names a cancellation slot and no executor, so
-/// that Asio emits directly, on the strand where we are, and keeps no executor in the signal. It
-/// dies after the frames of the task.
-class TaskCompletion {
- public:
-  using cancellation_slot_type = asio::cancellation_slot;
-
-  TaskCompletion(asio::cancellation_slot slot, TaskGuard guard) noexcept
-      : slot_(slot), guard_(std::move(guard)) {}
-
-  cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
-  void operator()(const std::exception_ptr& error) noexcept { guard_.ended(error); }
-
- private:
-  cancellation_slot_type slot_;
-  TaskGuard guard_;
-};
-
-}  // namespace
-
-void CoroutineTask::begin(asio::awaitable<void> coroutine, TaskGuard& guard) {
-  asio::co_spawn(TaskExecutor(*this), stay_able_to_wait(std::move(coroutine)),
-                 TaskCompletion(signal_.slot(), std::move(guard)));
 }
 
 }  // namespace runtime_sharing::detail

@@ -220,29 +220,23 @@ struct Unwilling {
   int* refusals;
 };
 
-TEST(FaultInjection, ASpawnThatTheExecutorRefusesLeavesTheScopeUsable) {
+TEST(FaultInjection, ASpawnWaitsForAnExecutorWithoutMemory) {
   asio::io_context context;
-  int refusals = 1;
+  int refusals = 2;
   TaskScope scope("scope", Unwilling{&context, &refusals});
-  const auto owned = std::make_shared<int>();
   int ran = 0;
-  const auto task = [&ran, owned]() -> asio::awaitable<void> {
+
+  scope.spawn("task", [&ran]() -> asio::awaitable<void> {
     ++ran;
     co_return;
-  };
-
-  EXPECT_THROW(scope.spawn("refused", task), std::bad_alloc);
-  EXPECT_EQ(scope.size(), 0u);
-  EXPECT_EQ(owned.use_count(), 2);  // the owner's and the one in `task`
-  scope.spawn("accepted", task);
+  });
   context.run();
 
   EXPECT_EQ(ran, 1);
   EXPECT_EQ(scope.size(), 0u);
-  scope.close();
 }
 
-TEST(FaultInjection, ACancelThatFailsHasCancelledAndWakesTheRestWhenCalledAgain) {
+TEST(FaultInjection, ACancelWaitsForAnExecutorWithoutMemory) {
   asio::io_context context;
   int refusals = 2;
   const CancellationToken token;
@@ -251,22 +245,13 @@ TEST(FaultInjection, ACancelThatFailsHasCancelledAndWakesTheRestWhenCalledAgain)
     token.cancelled(asio::bind_executor(Unwilling{&context, &refusals}, [&](auto) { ++woken; }));
   }
 
-  int failures = 0;
-  for (int call = 0; call < 3; ++call) {
-    try {
-      token.cancel();
-    } catch (const std::bad_alloc&) {
-      ++failures;
-      EXPECT_TRUE(token.is_cancelled());
-    }
-  }
+  EXPECT_TRUE(token.cancel());
   context.run();
 
-  EXPECT_EQ(failures, 2);
   EXPECT_EQ(woken, 3);
 }
 
-TEST(FaultInjection, ADropGuardThatFindsNoMemoryHasCancelled) {
+TEST(FaultInjection, ADropGuardWaitsForAnExecutorWithoutMemory) {
   asio::io_context context;
   int refusals = 1;
   const CancellationToken token;
@@ -276,8 +261,6 @@ TEST(FaultInjection, ADropGuardThatFindsNoMemoryHasCancelled) {
   {
     const DropGuard guard(token);
   }
-  EXPECT_TRUE(token.is_cancelled());
-  token.cancel();
   context.run();
 
   EXPECT_EQ(woken, 1);
@@ -369,17 +352,15 @@ TEST(FaultInjection, ARuntimeThatCannotAllocateLeavesNoThreadAndNoDescriptor) {
   EXPECT_GT(failures, 0);
 }
 
-TEST(FaultInjection, AShutdownThatFindsNoMemoryCanBeCalledAgain) {
+TEST(FaultInjection, AShutdownNeedsNoMemoryButForTheCallersReport) {
   const auto runtime = Runtime::start({.threads = 1});
   runtime->spawn("task", [token = runtime->token()]() -> asio::awaitable<void> {
     co_await token.cancelled();
   });
   ShutdownReport report;
 
-  const int failures = fail_each_allocation([&] { report = runtime->shutdown(); },
-                                            [&] { EXPECT_FALSE(runtime->ended().is_cancelled()); });
+  fail_each_allocation([&] { report = runtime->shutdown(); }, [] {});
 
-  EXPECT_GT(failures, 0);
   EXPECT_EQ(report.tasks_total, 1u);
   EXPECT_TRUE(report.graceful());
 }

@@ -17,8 +17,10 @@ TEST(Format, FmtAndSpdlogPrintWhatTheStreamPrints) {
   report.reached = Rung::interrupt;
   report.stragglers.push_back({"receiver", Rung::interrupt, false});
   report.stragglers.push_back({"worker", Rung::stop, true});
+  report.stragglers_total = 3;
   report.failures.push_back({"sampler", "disk full"});
   report.failures_total = 1;
+  report.took = std::chrono::microseconds(1200);
   std::ostringstream streamed;
   streamed << report;
   std::ostringstream logged;
@@ -28,10 +30,11 @@ TEST(Format, FmtAndSpdlogPrintWhatTheStreamPrints) {
   logger.info("{} {}", Rung::stop, report);
 
   EXPECT_EQ(streamed.str(),
-            "runtime 'session', generation 0: reached 'interrupt'\n"
-            "  tasks 0, stragglers 2, failures 1\n"
+            "runtime 'session', generation 0: reached 'interrupt' in 2 ms\n"
+            "  tasks 0, stragglers 3, failures 1\n"
             "  straggler 'receiver' needed 'interrupt'\n"
             "  straggler 'worker' needed 'stop', frame destroyed\n"
+            "  and 1 more stragglers\n"
             "  failure 'sampler': disk full");
   EXPECT_EQ(fmt::format("{}", report), streamed.str());
   EXPECT_EQ(logged.str(), "stop " + streamed.str() + "\n");

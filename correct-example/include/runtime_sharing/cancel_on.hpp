@@ -79,7 +79,15 @@ class OperationCancellerBy final : public OperationCanceller {
  public:
   explicit OperationCancellerBy(WayBack way_back) : way_back_(std::move(way_back)) {}
 
+  // One comes and goes with each bound operation: from the memory that Asio keeps for that.
+  static void* operator new(std::size_t) { return Allocator().allocate(1); }
+  static void operator delete(void* memory) {
+    Allocator().deallocate(static_cast<OperationCancellerBy*>(memory), 1);
+  }
+
  private:
+  using Allocator = asio::recycling_allocator<OperationCancellerBy>;
+
   void deliver() override { way_back_.go_on_with(*this); }
 
   WayBack way_back_;

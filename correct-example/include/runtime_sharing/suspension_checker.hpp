@@ -14,7 +14,7 @@
 // have no counterpart: Rust's compiler refuses such a task (a `MutexGuard` is not `Send`), clippy
 // has `await_holding_lock`; abseil's mutex finds deadlocks, by the order of locks.
 
-#include "runtime_sharing/adapted_executor.hpp"
+#include "runtime_sharing/detail/adapted_executor.hpp"
 
 #include <boost/thread/lock_options.hpp>
 #include <boost/thread/lock_types.hpp>
