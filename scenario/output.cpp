@@ -2,6 +2,7 @@
 
 #include "scenario/command_line.hpp"
 
+#include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/join.hpp>
 #include <boost/json.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <locale>
 #include <sstream>
 #include <unistd.h>
 #include <utility>
@@ -21,11 +23,6 @@ namespace json = boost::json;
 constexpr std::size_t narrowest_key_column = 24;
 const std::string indent = "  ";
 
-bool is_control(char byte) {
-  const auto value = static_cast<unsigned char>(byte);
-  return value < 0x20 || value == 0x7F;
-}
-
 /// Columns that UTF-8 text takes, as long as each code point takes one.
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
@@ -35,10 +32,6 @@ std::size_t columns(std::string_view text) {
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-bool is_capable_terminal(std::FILE* stream) {
-  return ::isatty(::fileno(stream)) == 1 && environment("TERM") != "dumb";
 }
 
 std::string fact_text(const json::value& value) {
@@ -148,16 +141,17 @@ void print_head(std::ostream& out, const Program& program) {
 }
 
 void print_report(std::ostream& out, const Report& report) {
-  const Palette palette;
   out << '\n'
-      << palette.strong(report.experiment.name) << " · " << outcome_word(report.observed) << " · "
-      << (report.as_documented() ? palette.good("as documented") : palette.bad("NOT as documented"))
+      << styled(Style::strong, report.experiment.name) << " · " << outcome_word(report.observed)
+      << " · "
+      << (report.as_documented() ? styled(Style::good, "as documented")
+                                 : styled(Style::bad, "NOT as documented"))
       << '\n';
   print_beside(out, indent, wrap(report.experiment.summary, output_width() - indent.size()));
   print_facts(out, report.facts);
   if (!report.sanitizer.empty()) print_facts(out, {{"sanitizer", report.sanitizer}});
   for (const auto& difference : report.differences)
-    print_beside(out, indent + palette.bad("!") + " ",
+    print_beside(out, indent + styled(Style::bad, "!") + " ",
                  wrap(difference, output_width() - indent.size() - 2));
   if (!report.stacks.empty()) out << indent << "where its threads are:\n";
   for (const auto& line : report.stacks) out << indent << indent << line << '\n';
@@ -230,23 +224,14 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
 
 std::string one_line(std::string_view text) {
   std::string line(text);
-  std::ranges::replace_if(line, is_control, '?');
+  std::ranges::replace_if(line, boost::algorithm::is_cntrl(std::locale::classic()), '?');
   return line;
 }
 
-Palette::Palette() : coloured_(is_capable_terminal(stdout) && environment("NO_COLOR").empty()) {}
-
-std::string Palette::in(const char* code, const std::string& text) const {
-  return coloured_ ? fmt::format("\033[{}m{}\033[0m", code, text) : text;
-}
-
-ProgressLine::ProgressLine(const std::string& text)
-    : width_(is_capable_terminal(stderr) ? columns(text) : 0) {
-  if (width_ > 0) std::fprintf(stderr, "\r%s", text.c_str());
-}
-
-ProgressLine::~ProgressLine() {
-  if (width_ > 0) std::fprintf(stderr, "\r%s\r", std::string(width_, ' ').c_str());
+std::string styled(Style style, const std::string& text) {
+  const bool coloured = ::isatty(STDOUT_FILENO) == 1 && environment("TERM") != "dumb" &&
+                        environment("NO_COLOR").empty();
+  return coloured ? fmt::format("\033[{}m{}\033[0m", static_cast<int>(style), text) : text;
 }
 
 }  // namespace scenario

@@ -135,7 +135,6 @@ struct Request {
 
 ChildResult start_child(const Program& program, const Request& request,
                         const Experiment& experiment) {
-  const ProgressLine progress("running " + experiment.name + " ...");
   const TemporaryFolder folder;  // a child may end without removing what it has
   const auto& settings = request.common.settings;
   std::vector<std::string> arguments{"--child=" + std::to_string(::getpid()),
