@@ -27,7 +27,6 @@ struct ChildOptions {
   bool collect_stacks = false;                   ///< at the time-out, unless it was done before
   std::string input = {};                        ///< written to its standard input, then closed
   bool keep_input_open = false;                  ///< do not close it
-  std::vector<std::string> environment = {};     ///< "NAME=value", added to this process's own
 };
 
 /// A running child, as seen by the callback that watches what it prints.

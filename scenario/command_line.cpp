@@ -50,7 +50,8 @@ std::string read_log_level(const po::variables_map& given) {
 }
 
 [[noreturn]] void refuse_events(const std::filesystem::path& file, const std::string& reason) {
-  throw UsageError("cannot read events file '" + file.string() + "': " + reason);
+  throw UsageError("cannot read events file '" + file.string() + "': " + reason +
+                   "; name one with --events");
 }
 
 // Each experiment reads the file again, each in a process with a standard input of its own: what

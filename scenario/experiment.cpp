@@ -1,10 +1,10 @@
 #include "scenario/experiment.hpp"
 
+#include <boost/describe/enum_to_string.hpp>
 #include <boost/json/serialize.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace scenario {
@@ -12,12 +12,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 6> outcome_words{"finished", "leaked",    "stuck",
-                                                        "lost",     "undefined", "starved"};
-constexpr std::array<std::string_view, 4> kind_words{"is", "at_least", "at_most", "varies"};
-
-std::string_view word_of(Documented::Kind kind) {
-  return kind_words[static_cast<std::size_t>(kind)];
+std::string word_of(Documented::Kind kind) {
+  return boost::describe::enum_to_string(kind, "");
 }
 
 std::string in_words(const json::value& value) {
@@ -25,7 +21,7 @@ std::string in_words(const json::value& value) {
 }
 
 std::string in_words(const Documented& documented) {
-  std::string words(word_of(documented.kind));
+  auto words = word_of(documented.kind);
   std::ranges::replace(words, '_', ' ');
   return words + " " + in_words(documented.value);
 }
@@ -33,13 +29,7 @@ std::string in_words(const Documented& documented) {
 }  // namespace
 
 std::string_view to_string(Outcome outcome) noexcept {
-  return outcome_words[static_cast<std::size_t>(outcome)];
-}
-
-std::optional<Outcome> parse_outcome(std::string_view text) noexcept {
-  const auto found = std::ranges::find(outcome_words, text);
-  if (found == outcome_words.end()) return std::nullopt;
-  return static_cast<Outcome>(found - outcome_words.begin());
+  return boost::describe::enum_to_string(outcome, "");
 }
 
 bool Documented::allows(const json::value& observed) const {

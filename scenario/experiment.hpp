@@ -2,6 +2,7 @@
 
 #include "scenario/event.hpp"
 
+#include <boost/describe/enum.hpp>
 #include <boost/json/object.hpp>
 
 #include <chrono>
@@ -23,9 +24,9 @@ enum class Outcome {
   undefined,  ///< a rule of the language or of a library was broken
   starved,    ///< others could not run meanwhile
 };
+BOOST_DESCRIBE_ENUM(Outcome, finished, leaked, stuck, lost, undefined, starved)
 
 std::string_view to_string(Outcome outcome) noexcept;
-std::optional<Outcome> parse_outcome(std::string_view text) noexcept;
 
 /// What the command line sets, the same for every program.
 struct Settings {
@@ -39,6 +40,7 @@ struct Settings {
 /// how many, or why it may be anything.
 struct Documented {
   enum class Kind { is, at_least, at_most, varies };
+  BOOST_DESCRIBE_NESTED_ENUM(Kind, is, at_least, at_most, varies)
   std::string fact;
   Kind kind = Kind::is;
   boost::json::value value;  ///< of `varies`: the reason

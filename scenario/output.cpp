@@ -61,19 +61,14 @@ void print_facts(std::ostream& out, const json::object& facts) {
                  fact_lines(fact.value(), room));
 }
 
-std::string outcome_word(const std::optional<Outcome>& outcome) {
-  return outcome ? std::string(to_string(*outcome)) : "did not run";
-}
-
 json::object report_as_json(const Report& report) {
   json::object object{{"name", report.experiment.name},
                       {"expected", to_string(report.experiment.expected)},
-                      {"observed", nullptr},
+                      {"observed", json::value_from(report.observed)},
                       {"as_documented", report.as_documented()},
                       {"facts", report.facts},
                       {"differences", json::value_from(report.differences)},
                       {"duration_ms", report.duration_ms}};
-  if (report.observed) object["observed"] = to_string(*report.observed);
   if (!report.sanitizer.empty()) object["sanitizer"] = report.sanitizer;
   if (!report.stacks.empty()) object["stacks"] = json::value_from(report.stacks);
   return object;
@@ -142,8 +137,8 @@ void print_head(std::ostream& out, const Program& program) {
 
 void print_report(std::ostream& out, const Report& report) {
   out << '\n'
-      << styled(Style::strong, report.experiment.name) << " · " << outcome_word(report.observed)
-      << " · "
+      << styled(Style::strong, report.experiment.name) << " · "
+      << (report.observed ? to_string(*report.observed) : "did not run") << " · "
       << (report.as_documented() ? styled(Style::good, "as documented")
                                  : styled(Style::bad, "NOT as documented"))
       << '\n';

@@ -5,7 +5,9 @@
 #include "scenario/surroundings.hpp"
 
 #include <boost/algorithm/string/join.hpp>
+#include <boost/describe/class.hpp>
 #include <boost/json.hpp>
+#include <boost/regex.hpp>
 #include <boost/thread/exceptions.hpp>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -30,34 +32,33 @@ constexpr std::uint64_t slowest_lines_per_second = 200;
 
 std::atomic<bool> in_child = false;
 
+/// What a child tells its parent, in pieces.
+struct Account {
+  json::object facts = {};
+  std::optional<Outcome> outcome = {};
+  std::string failure = {};
+};
+BOOST_DESCRIBE_STRUCT(Account, (), (facts, outcome, failure))
+
 // In a child, standard output carries one JSON object a line to the parent. The newline in front
 // ends whatever the experiment itself may have printed there; one fwrite is one piece even when
 // several threads speak.
-void tell_parent(const json::object& facts, std::string_view outcome, std::string_view failure) {
-  const json::object message{{"facts", facts}, {"outcome", outcome}, {"failure", failure}};
-  const auto line = "\n" + json::serialize(message) + "\n";
+void tell_parent(const Account& piece) {
+  if (!in_child) return;
+  const auto line = "\n" + json::serialize(json::value_from(piece)) + "\n";
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fflush(stdout);
 }
-
-/// What a child has told its parent so far.
-struct Account {
-  std::optional<Outcome> outcome;
-  std::string failure;
-  json::object facts;
-};
 
 Account account_in(const std::string& child_output) {
   Account account;
   std::istringstream lines(child_output);
   for (std::string line; std::getline(lines, line);) {
     try {
-      const auto message = json::parse(line);
-      for (const auto& fact : message.at("facts").as_object())
-        account.facts[fact.key()] = fact.value();
-      const auto outcome = parse_outcome(message.at("outcome").as_string());
-      if (outcome) account.outcome = outcome;
-      if (account.failure.empty()) account.failure = message.at("failure").as_string();
+      const auto piece = json::value_to<Account>(json::parse(line));
+      for (const auto& fact : piece.facts) account.facts[fact.key()] = fact.value();
+      if (piece.outcome) account.outcome = piece.outcome;
+      if (account.failure.empty()) account.failure = piece.failure;
     } catch (const std::exception&) {  // not ours
     }
   }
@@ -80,11 +81,11 @@ bool ended_as_documented(const Experiment& experiment, const ChildResult& child)
 
 /// The first line that was logged at `warn` or above.
 std::string first_warning(const std::string& standard_error) {
-  std::istringstream lines(standard_error);
-  for (std::string line; std::getline(lines, line);)
-    for (const auto* level : {"[warning]", "[error]", "[critical]"})
-      if (line.find(level) != line.npos) return line;
-  return {};
+  const boost::regex warning(R"(.*\[(?:warning|error|critical)\].*)");
+  boost::smatch line;
+  const bool found =
+      boost::regex_search(standard_error, line, warning, boost::match_not_dot_newline);
+  return found ? line.str() : "";
 }
 
 /// Says what was observed, and each difference from what is documented. An outcome counts only if
@@ -135,7 +136,6 @@ struct Request {
 
 ChildResult start_child(const Program& program, const Request& request,
                         const Experiment& experiment) {
-  const TemporaryFolder folder;  // a child may end without removing what it has
   const auto& settings = request.common.settings;
   std::vector<std::string> arguments{"--child=" + std::to_string(::getpid()),
                                      "--experiment=" + experiment.name};
@@ -144,7 +144,6 @@ ChildResult start_child(const Program& program, const Request& request,
   options.time_limit = settings.deadline + program.safety_net +
                        std::chrono::seconds(settings.recorded.lines() / slowest_lines_per_second);
   options.collect_stacks = true;
-  options.environment = {"TMPDIR=" + folder.path().string()};
   bool deadline_set = false;
   const auto end_once_stuck = [&](const std::string& printed, RunningChild& child) {
     if (deadline_set || account_in(printed).outcome != Outcome::stuck) return;
@@ -165,6 +164,8 @@ Report run_in_child(const Program& program, const Request& request, const Experi
 
 int run_all(const Program& program, const Request& request) {
   const SignalsHeld held;
+  const TemporaryFolder folder;  // of the children: one may end without removing what it has
+  ::setenv("TMPDIR", folder.path().c_str(), 1);
   const bool json = request.common.json;
   tell_rejected_lines(program.name, request.common.settings);
   if (!json) print_head(std::cout, program);
@@ -284,11 +285,11 @@ int run_program(const Program& program, int argc, char* argv[]) {
 }
 
 void tell(const json::object& facts) {
-  if (in_child) tell_parent(facts, "", "");
+  tell_parent({.facts = facts});
 }
 
 void tell(const Observation& observation) {
-  if (in_child) tell_parent(observation.facts, to_string(observation.outcome), "");
+  tell_parent({.facts = observation.facts, .outcome = observation.outcome});
 }
 
 void end_on_failure(std::exception_ptr failure) {
@@ -303,7 +304,7 @@ void end_on_failure(std::exception_ptr failure) {
   } catch (...) {  // the words say it
   }
   if (in_child)
-    tell_parent({}, "", words);
+    tell_parent({.failure = words});
   else
     complain("failure", words);
   std::_Exit(1);

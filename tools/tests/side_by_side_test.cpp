@@ -115,17 +115,18 @@ TEST_F(SideBySide, PrintsMarkdown) {
 
 TEST_F(SideBySide, MarksWhatIsBeyondTheLimitOfItsRowAndNothingElse) {
   stand_in("arc_problem", "two-worlds", "finished",
-           R"({"logout_ms":1e9,"logout_returned":true,"owners_left":0,"runtime_threads_left":0,
+           R"json({"logout_ms":1e9,"logout_returned":true,"owners_left":0,"runtime_threads_left":0,
                "rows_after_logout":0,"samples_lost":0,"connections_open":0,
-               "longest_ui_freeze_ms":)" +
+               "longest_ui_freeze_ms":)json" +
                std::to_string(scenario::noticeable_freeze_ms) +
                R"(,"relogin":"clean","runtimes_at_once":1,"stragglers":[],"colour":7})");
-  stand_in("mutex_problem", "logout-blocked", "lost",
-           R"({"logout_ms":"> 1000 (freed from outside)","logout_returned":false,"owners_left":1,
+  stand_in(
+      "mutex_problem", "logout-blocked", "lost",
+      R"json({"logout_ms":"> 1000 (freed from outside)","logout_returned":false,"owners_left":1,
                "runtime_threads_left":2,"rows_after_logout":1,"samples_lost":4,
-               "connections_open":1,"longest_ui_freeze_ms":)" +
-               std::to_string(scenario::noticeable_freeze_ms + 0.1) +
-               R"(,"relogin":"two runtimes","runtimes_at_once":2,"stragglers":["tsp-worker"]})");
+               "connections_open":1,"longest_ui_freeze_ms":)json" +
+          std::to_string(scenario::noticeable_freeze_ms + 0.1) +
+          R"(,"relogin":"two runtimes","runtimes_at_once":2,"stragglers":["tsp-worker"]})");
 
   const auto lines = lines_of(run({"--markdown"}).out);
 
