@@ -120,6 +120,7 @@ void Conformance::conforms(Start start) {
         asio::bind_cancellation_slot(
             signal.slot(), asio::bind_executor(context_, [&](auto&&...) { context_.stop(); }))));
     context_.run();
+    EXPECT_TRUE(asked);
   }
   start(asio::detached);
 }
