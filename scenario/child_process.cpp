@@ -46,19 +46,15 @@ constexpr std::chrono::milliseconds debugger_time_limit = 30s;
 
 const ::sigset_t signals_to_hold = set_of({SIGINT, SIGTERM, SIGHUP});
 
-std::vector<char*> null_terminated(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (auto& string : strings) pointers.push_back(string.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 /// posix_spawn() with the three standard streams redirected. The child has a session of its own:
 /// a process group, which the watchdog can end as a whole, and no terminal that would stop gdb.
 ::pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>& arguments,
               const std::array<int, 3>& streams) {
-  std::vector<std::string> argument_strings{program.string()};
-  argument_strings.insert(argument_strings.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> strings{program.string()};
+  strings.insert(strings.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (auto& string : strings) argv.push_back(string.data());
+  argv.push_back(nullptr);
 
   ::posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
@@ -74,16 +70,14 @@ std::vector<char*> null_terminated(std::vector<std::string>& strings) {
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
   ::pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, program.c_str(), &actions, &attributes,
-                                  null_terminated(argument_strings).data(), environ);
+  const int error =
+      ::posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), environ);
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0)
     throw std::system_error(error, std::generic_category(), "cannot start " + program.string());
   return pid;
 }
-
-using OnOutput = std::function<void(const std::string&, RunningChild&)>;
 
 /// A started process and this side's ends of its streams. Its destructor leaves nothing running.
 class Child final : public RunningChild {
@@ -107,8 +101,6 @@ class Child final : public RunningChild {
   ~Child() override {
     if (pid_ > 0) kill_with_its_own_children();
   }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
 
   void signal(int number) override {
     if (pid_ > 0) ::kill(pid_, number);
@@ -163,10 +155,9 @@ class Child final : public RunningChild {
 
   // Looks without reaping: until then its process group's number cannot be given to others.
   bool has_ended() const {
-    ::siginfo_t info{};
-    const int result =
-        ::waitid(P_PID, static_cast<::id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
-    return result == 0 && info.si_pid == pid_;
+    ::siginfo_t info{};  // and so it stays while the child runs
+    ::waitid(P_PID, static_cast<::id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return info.si_pid == pid_;
   }
 
   /// False at the time limit. The end of the pipes would be no sign: a child's own children may
@@ -238,9 +229,7 @@ void depend_on_parent([[maybe_unused]] int parent_process) {
 #ifdef __linux__
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent_process) ::_exit(1);
-#ifdef PR_SET_PTRACER
   ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-#endif
 #endif
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace scenario {
@@ -48,10 +49,14 @@ struct Documented {
   bool allows(const boost::json::value& observed) const;
 };
 
-Documented is(std::string fact, boost::json::value value);
-Documented at_least(std::string fact, boost::json::value bound);
-Documented at_most(std::string fact, boost::json::value bound);
-Documented varies(std::string fact, std::string reason);
+template <Documented::Kind kind>
+Documented documented(std::string fact, boost::json::value value) {
+  return {std::move(fact), kind, std::move(value)};
+}
+inline constexpr auto is = documented<Documented::Kind::is>;
+inline constexpr auto at_least = documented<Documented::Kind::at_least>;
+inline constexpr auto at_most = documented<Documented::Kind::at_most>;
+inline constexpr auto varies = documented<Documented::Kind::varies>;
 
 /// What one run of an experiment showed.
 struct Observation {
@@ -78,9 +83,6 @@ struct Experiment {
   std::string sanitizer_report = {};
   std::function<Observation(const Settings&)> run = {};
 };
-
-/// Whether this build has the sanitizer that such a report comes from.
-bool sanitizer_of_this_build(std::string_view report);
 
 /// Where an observation is not what the experiment documents, a line for each such fact. With
 /// `cut_short`, facts may be missing.

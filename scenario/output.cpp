@@ -57,7 +57,7 @@ void print_facts(std::ostream& out, const json::object& facts) {
   const std::size_t used = indent.size() + key_column + 1;
   const std::size_t room = std::max(output_width(), used + narrowest_key_column) - used;
   for (const auto& fact : facts)
-    print_beside(out, indent + padded(fact.key(), key_column) + " ",
+    print_beside(out, fmt::format("  {:{}} ", std::string_view(fact.key()), key_column),
                  fact_lines(fact.value(), room));
 }
 
@@ -98,8 +98,11 @@ void write_json(std::ostream& out, const json::value& value) {
   }
 }
 
-json::object head_as_json(const Program& program) {
-  return {{"program", program.name}, {"version", project_version()}, {"boost", boost_version()}};
+json::object as_json(const Program& program, json::array experiments) {
+  return {{"program", program.name},
+          {"version", project_version()},
+          {"boost", boost_version()},
+          {"experiments", std::move(experiments)}};
 }
 
 }  // namespace
@@ -123,8 +126,8 @@ void print_list(std::ostream& out, const Program& program) {
   for (const auto& experiment : experiments)
     name_column = std::max(name_column, experiment.name.size());
   for (const auto& experiment : experiments) {
-    const auto left = padded(experiment.name, name_column) + indent +
-                      padded(to_string(experiment.expected), 9) + indent;
+    const auto left =
+        fmt::format("{:{}}  {:9}  ", experiment.name, name_column, to_string(experiment.expected));
     print_beside(out, left, wrap(experiment.summary, output_width() - left.size()));
   }
 }
@@ -154,9 +157,9 @@ void print_report(std::ostream& out, const Report& report) {
 }
 
 void print_verdict(std::ostream& out, const std::vector<Report>& reports) {
-  out << '\n'
-      << std::ranges::count_if(reports, &Report::as_documented) << " of " << reports.size()
-      << (reports.size() == 1 ? " experiment" : " experiments") << " as documented.\n";
+  out << fmt::format("\n{} of {} experiment{} as documented.\n",
+                     std::ranges::count_if(reports, &Report::as_documented), reports.size(),
+                     reports.size() == 1 ? "" : "s");
 }
 
 void print_json(std::ostream& out, const json::value& value) {
@@ -171,22 +174,15 @@ json::object list_as_json(const Program& program, const Settings& settings) {
                                        {"expected", to_string(experiment.expected)},
                                        {"summary", experiment.summary},
                                        {"facts", to_json(experiment.facts)}});
-  auto object = head_as_json(program);
-  object["experiments"] = std::move(experiments);
-  return object;
+  return as_json(program, std::move(experiments));
 }
 
 json::object to_json(const Program& program, const std::vector<Report>& reports) {
   json::array experiments;
   std::ranges::transform(reports, std::back_inserter(experiments), report_as_json);
-  auto object = head_as_json(program);
-  object["experiments"] = std::move(experiments);
-  object["as_documented"] = all_as_documented(reports);
+  auto object = as_json(program, std::move(experiments));
+  object["as_documented"] = std::ranges::all_of(reports, &Report::as_documented);
   return object;
-}
-
-bool all_as_documented(const std::vector<Report>& reports) {
-  return std::ranges::all_of(reports, &Report::as_documented);
 }
 
 std::size_t output_width() {
@@ -194,10 +190,6 @@ std::size_t output_width() {
   std::size_t width = 0;
   std::from_chars(text.data(), text.data() + text.size(), width);
   return width >= 40 && width <= 1000 ? width : 80;
-}
-
-std::string padded(std::string_view text, std::size_t width) {
-  return fmt::format("{:{}}", text, width);
 }
 
 std::vector<std::string> wrap(std::string_view text, std::size_t width) {

@@ -39,16 +39,11 @@ void print_json(std::ostream& out, const boost::json::value& value);
 boost::json::object list_as_json(const Program& program, const Settings& settings);
 boost::json::object to_json(const Program& program, const std::vector<Report>& reports);
 
-bool all_as_documented(const std::vector<Report>& reports);
-
 /// A fact's value for people, in lines of at most `width` columns.
 std::vector<std::string> fact_lines(const boost::json::value& value, std::size_t width);
 
 /// COLUMNS if it is set to a number from 40 on, else 80.
 std::size_t output_width();
-
-/// `text`, followed by as many spaces as are missing to `width` columns.
-std::string padded(std::string_view text, std::size_t width);
 
 /// Breaks text between words into lines of at most `width` columns, a longer word inside it.
 /// Control characters become '?'. At least one line, which may be empty.

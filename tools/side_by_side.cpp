@@ -12,6 +12,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_to.hpp>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -150,10 +151,10 @@ void print_row(const std::string& label, const std::vector<Cell>& cells) {
   std::size_t height = 1;
   for (const auto& cell : cells) height = std::max(height, cell.lines.size());
   for (std::size_t line = 0; line < height; ++line) {
-    std::string text = scenario::padded(line == 0 ? label : "", label_width);
+    std::string text = fmt::format("{:{}}", line == 0 ? label : "", label_width);
     for (const auto& cell : cells) {
       const auto content = line < cell.lines.size() ? cell.lines[line] : "";
-      const auto filled = scenario::padded(content, cell_width);
+      const auto filled = fmt::format("{:{}}", content, cell_width);
       text += " " + (cell.bad ? scenario::styled(scenario::Style::bad, filled) : filled);
     }
     text.erase(text.find_last_not_of(' ') + 1);

@@ -179,7 +179,8 @@ Experiment logout(const Settings& settings) {
 
 /// "clean", or in what a session is not as every clean one.
 std::string in_words(const SessionFacts& facts) {
-  const Experiment clean{.facts = clean_logout() + std::vector{is("owners_left", 0)}};
+  const Experiment clean{.name = "clean",
+                         .facts = clean_logout() + std::vector{is("owners_left", 0)}};
   const auto words = boost::algorithm::join(differences(clean, to_json(facts)), ", ");
   return words.empty() ? "clean" : words;
 }
