@@ -37,8 +37,6 @@ constexpr std::chrono::milliseconds time_to_clean_up = 5s;
 // Attaching to a large program on a busy machine takes seconds.
 constexpr std::chrono::milliseconds debugger_time_limit = 30s;
 
-const std::vector<int> signals_to_hold{SIGINT, SIGTERM, SIGHUP};
-
 ::sigset_t set_of(const std::vector<int>& numbers) {
   ::sigset_t set;
   ::sigemptyset(&set);
@@ -46,44 +44,17 @@ const std::vector<int> signals_to_hold{SIGINT, SIGTERM, SIGHUP};
   return set;
 }
 
-/// Takes one of them off the list of those that wait, if one does.
-std::optional<int> take_held_signal() {
-  ::sigset_t pending;
-  ::sigpending(&pending);
-  for (const int number : signals_to_hold) {
-    if (::sigismember(&pending, number) == 0) continue;
-    const auto only = set_of({number});
-    int taken = 0;
-    ::sigwait(&only, &taken);
-    return taken;
-  }
-  return std::nullopt;
-}
-
-std::vector<std::string> environment_with(const std::vector<std::string>& added) {
-  const auto name_of = [](std::string_view assignment) {
-    return assignment.substr(0, assignment.find('='));
-  };
-  std::vector<std::string> all = added;
-  for (char** entry = environ; *entry != nullptr; ++entry)
-    if (std::ranges::find(added, name_of(*entry), name_of) == added.end()) all.emplace_back(*entry);
-  return all;
-}
-
-std::vector<char*> null_terminated(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (auto& string : strings) pointers.push_back(string.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
+const ::sigset_t signals_to_hold = set_of({SIGINT, SIGTERM, SIGHUP});
 
 /// posix_spawn() with the three standard streams redirected. The child has a session of its own:
 /// a process group, which the watchdog can end as a whole, and no terminal that would stop gdb.
 ::pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>& arguments,
-              const std::vector<std::string>& environment, const std::array<int, 3>& streams) {
-  std::vector<std::string> argument_strings{program.string()};
-  argument_strings.insert(argument_strings.end(), arguments.begin(), arguments.end());
-  auto environment_strings = environment_with(environment);
+              const std::array<int, 3>& streams) {
+  std::vector<std::string> strings{program.string()};
+  strings.insert(strings.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (auto& string : strings) argv.push_back(string.data());
+  argv.push_back(nullptr);
 
   ::posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
@@ -99,27 +70,14 @@ std::vector<char*> null_terminated(std::vector<std::string>& strings) {
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
   ::pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, program.c_str(), &actions, &attributes,
-                                  null_terminated(argument_strings).data(),
-                                  null_terminated(environment_strings).data());
+  const int error =
+      ::posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), environ);
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0)
     throw std::system_error(error, std::generic_category(), "cannot start " + program.string());
   return pid;
 }
-
-/// A child inherits copies of its ends only.
-template <typename... Ends>
-void close_on_exec(Ends&... ends) {
-  (::fcntl(ends.native_handle(), F_SETFD, FD_CLOEXEC), ...);
-}
-
-void rethrow(std::exception_ptr failure) {
-  if (failure) std::rethrow_exception(failure);
-}
-
-using OnOutput = std::function<void(const std::string&, RunningChild&)>;
 
 /// A started process and this side's ends of its streams. Its destructor leaves nothing running.
 class Child final : public RunningChild {
@@ -133,15 +91,16 @@ class Child final : public RunningChild {
     asio::local::connect_pair(its_in, in_);
     asio::connect_pipe(out_, its_out);
     asio::connect_pipe(err_, its_err);
-    close_on_exec(its_in, in_, out_, its_out, err_, its_err);
-    pid_ = spawn(program, arguments, options.environment,
+    // The child inherits copies of its ends only.
+    for (const int end : {its_in.native_handle(), in_.native_handle(), out_.native_handle(),
+                          its_out.native_handle(), err_.native_handle(), its_err.native_handle()})
+      ::fcntl(end, F_SETFD, FD_CLOEXEC);
+    pid_ = spawn(program, arguments,
                  {its_in.native_handle(), its_out.native_handle(), its_err.native_handle()});
   }
   ~Child() override {
     if (pid_ > 0) kill_with_its_own_children();
   }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
 
   void signal(int number) override {
     if (pid_ > 0) ::kill(pid_, number);
@@ -150,17 +109,19 @@ class Child final : public RunningChild {
   void end_after(std::chrono::milliseconds time) override { limit_ = begun_ + time; }
 
   void collect_stacks() override {
-    ChildOptions gdb_options{.time_limit = debugger_time_limit};
-    gdb_options.environment = {"DEBUGINFOD_URLS="};  // no look at the network
-    const auto gdb = run_child("/usr/bin/env",
-                               {"gdb", "--batch", "-nx", "-p", std::to_string(pid_), "-ex",
-                                "set print frame-arguments none", "-ex", "thread apply all bt"},
-                               gdb_options);
+    // Without those URLS it does not look for anything in the network.
+    const auto gdb =
+        run_child("/usr/bin/env",
+                  {"DEBUGINFOD_URLS=", "gdb", "--batch", "-nx", "-p", std::to_string(pid_), "-ex",
+                   "set print frame-arguments none", "-ex", "thread apply all bt"},
+                  {.time_limit = debugger_time_limit});
     result_.stacks = thin_stacks(gdb.out);
   }
 
   ChildResult run() {
-    asio::co_spawn(context_, read(out_, result_.out), rethrow);  // what the callback throws
+    asio::co_spawn(context_, read(out_, result_.out), [](std::exception_ptr thrown) {
+      if (thrown) std::rethrow_exception(thrown);  // by the callback
+    });
     asio::co_spawn(context_, read(err_, result_.err), asio::detached);
     asio::co_spawn(context_, write(), asio::detached);
 
@@ -194,10 +155,9 @@ class Child final : public RunningChild {
 
   // Looks without reaping: until then its process group's number cannot be given to others.
   bool has_ended() const {
-    ::siginfo_t info{};
-    const int result =
-        ::waitid(P_PID, static_cast<::id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
-    return result == 0 && info.si_pid == pid_;
+    ::siginfo_t info{};  // and so it stays while the child runs
+    ::waitid(P_PID, static_cast<::id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return info.si_pid == pid_;
   }
 
   /// False at the time limit. The end of the pipes would be no sign: a child's own children may
@@ -206,7 +166,9 @@ class Child final : public RunningChild {
     while (!has_ended()) {
       if (Clock::now() >= limit_) return false;
       context_.run_one_until(std::min(limit_, Clock::now() + longest_look_away));
-      if (const auto number = take_held_signal()) pass_on_and_throw(*number);
+      const ::timespec at_once{};
+      const int held = ::sigtimedwait(&signals_to_hold, nullptr, &at_once);
+      if (held > 0) pass_on_and_throw(held);
     }
     return true;
   }
@@ -246,13 +208,11 @@ class Child final : public RunningChild {
 }  // namespace
 
 SignalsHeld::SignalsHeld() noexcept {
-  const auto set = set_of(signals_to_hold);
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &signals_to_hold, nullptr);
 }
 
 SignalsHeld::~SignalsHeld() {
-  const auto set = set_of(signals_to_hold);
-  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  ::pthread_sigmask(SIG_UNBLOCK, &signals_to_hold, nullptr);
 }
 
 ChildResult run_child(const std::filesystem::path& program,
@@ -269,9 +229,7 @@ void depend_on_parent([[maybe_unused]] int parent_process) {
 #ifdef __linux__
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent_process) ::_exit(1);
-#ifdef PR_SET_PTRACER
   ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-#endif
 #endif
 }
 

@@ -27,7 +27,6 @@ struct ChildOptions {
   bool collect_stacks = false;                   ///< at the time-out, unless it was done before
   std::string input = {};                        ///< written to its standard input, then closed
   bool keep_input_open = false;                  ///< do not close it
-  std::vector<std::string> environment = {};     ///< "NAME=value", added to this process's own
 };
 
 /// A running child, as seen by the callback that watches what it prints.
@@ -52,22 +51,21 @@ class SignalsHeld {
 
 /// This process was told to end by a signal that was held. The child was told the same, and has
 /// ended.
-class Interrupted : public std::exception {
- public:
+struct Interrupted : std::exception {
   explicit Interrupted(int number) noexcept : signal(number) {}
   const char* what() const noexcept override { return "interrupted by a signal"; }
   const int signal;
 };
 
-/// Runs a program until it ends or the time limit kills it (with all its own children). Throws
-/// std::system_error, naming the program, if it cannot be started, and Interrupted. `on_output` is
-/// called with everything printed so far on standard output, each time there is more.
-ChildResult run_child(
-    const std::filesystem::path& program, const std::vector<std::string>& arguments,
-    const ChildOptions& options = {},
-    const std::function<void(const std::string& printed, RunningChild&)>& on_output = {});
+/// Called with everything printed so far on standard output, each time there is more.
+using OnOutput = std::function<void(const std::string& printed, RunningChild&)>;
 
-/// Where this program's own binary is.
+/// Runs a program until it ends or the time limit kills it (with all its own children). Throws
+/// std::system_error, naming the program, if it cannot be started, and Interrupted.
+ChildResult run_child(const std::filesystem::path& program,
+                      const std::vector<std::string>& arguments, const ChildOptions& options = {},
+                      const OnOutput& on_output = {});
+
 std::filesystem::path this_program();
 
 /// In a child, first thing: it ends together with its parent, even a killed one, and lets a

@@ -13,7 +13,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <fstream>
 #include <iostream>
@@ -50,7 +49,8 @@ std::string read_log_level(const po::variables_map& given) {
 }
 
 [[noreturn]] void refuse_events(const std::filesystem::path& file, const std::string& reason) {
-  throw UsageError("cannot read events file '" + file.string() + "': " + reason);
+  throw UsageError("cannot read events file '" + file.string() + "': " + reason +
+                   "; name one with --events");
 }
 
 // Each experiment reads the file again, each in a process with a standard input of its own: what
@@ -114,7 +114,6 @@ po::variables_map parse_strictly(int argc, const char* const argv[],
       throw UsageError("unexpected argument '" + option.original_tokens.front() + "'; try --help");
   po::variables_map given;
   po::store(parsed, given);
-  po::notify(given);
   return given;
 } catch (const po::error& error) {
   throw UsageError(std::string(error.what()) + "; try --help");
@@ -163,24 +162,20 @@ std::string boost_version() {
 void log_to_stderr(const std::string& level) {
   auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
   spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::move(sink)));
-  spdlog::set_level(level == "error" ? spdlog::level::err : spdlog::level::from_str(level));
+  spdlog::set_level(spdlog::level::from_str(level));
 }
 
-int exit_code_of(std::string_view program, const std::function<int()>& body) {
-  int code = 1;
-  try {
-    code = body();
-  } catch (const Interrupted& interrupted) {
-    end_by(interrupted.signal);
-  } catch (const UsageError& error) {
-    complain(program, error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    complain(program, error.what());
-    return 1;
-  }
-  if (std::cout.flush()) return code;
-  complain(program, "cannot write to standard output");
+int exit_code_of(std::string_view program, const std::function<int()>& body) try {
+  const int code = body();
+  if (!std::cout.flush()) throw std::runtime_error("cannot write to standard output");
+  return code;
+} catch (const Interrupted& interrupted) {
+  end_by(interrupted.signal);
+} catch (const UsageError& error) {
+  complain(program, error.what());
+  return 2;
+} catch (const std::exception& error) {
+  complain(program, error.what());
   return 1;
 }
 

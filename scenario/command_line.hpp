@@ -15,8 +15,7 @@
 namespace scenario {
 
 /// The command line was used in a wrong way; what() says in one line how. Exit code 2.
-class UsageError : public std::runtime_error {
- public:
+struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 

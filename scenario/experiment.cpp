@@ -1,10 +1,10 @@
 #include "scenario/experiment.hpp"
 
+#include <boost/describe/enum_to_string.hpp>
 #include <boost/json/serialize.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace scenario {
@@ -12,34 +12,18 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 6> outcome_words{"finished", "leaked",    "stuck",
-                                                        "lost",     "undefined", "starved"};
-constexpr std::array<std::string_view, 4> kind_words{"is", "at_least", "at_most", "varies"};
-
-std::string_view word_of(Documented::Kind kind) {
-  return kind_words[static_cast<std::size_t>(kind)];
+std::string word_of(Documented::Kind kind) {
+  return boost::describe::enum_to_string(kind, "");
 }
 
 std::string in_words(const json::value& value) {
   return value.is_double() ? fmt::format("{}", value.get_double()) : json::serialize(value);
 }
 
-std::string in_words(const Documented& documented) {
-  std::string words(word_of(documented.kind));
-  std::ranges::replace(words, '_', ' ');
-  return words + " " + in_words(documented.value);
-}
-
 }  // namespace
 
 std::string_view to_string(Outcome outcome) noexcept {
-  return outcome_words[static_cast<std::size_t>(outcome)];
-}
-
-std::optional<Outcome> parse_outcome(std::string_view text) noexcept {
-  const auto found = std::ranges::find(outcome_words, text);
-  if (found == outcome_words.end()) return std::nullopt;
-  return static_cast<Outcome>(found - outcome_words.begin());
+  return boost::describe::enum_to_string(outcome, "");
 }
 
 bool Documented::allows(const json::value& observed) const {
@@ -51,32 +35,6 @@ bool Documented::allows(const json::value& observed) const {
   return kind == Kind::at_least ? number >= limit : number <= limit;
 }
 
-Documented is(std::string fact, json::value value) {
-  return {std::move(fact), Documented::Kind::is, std::move(value)};
-}
-
-Documented at_least(std::string fact, json::value bound) {
-  return {std::move(fact), Documented::Kind::at_least, std::move(bound)};
-}
-
-Documented at_most(std::string fact, json::value bound) {
-  return {std::move(fact), Documented::Kind::at_most, std::move(bound)};
-}
-
-Documented varies(std::string fact, std::string reason) {
-  return {std::move(fact), Documented::Kind::varies, json::value(reason)};
-}
-
-bool sanitizer_of_this_build([[maybe_unused]] std::string_view report) {
-#if defined(WITH_ADDRESS_SANITIZER)
-  return report.starts_with("AddressSanitizer");
-#elif defined(WITH_THREAD_SANITIZER)
-  return report.starts_with("ThreadSanitizer");
-#else
-  return false;
-#endif
-}
-
 std::vector<std::string> differences(const Experiment& experiment, const json::object& facts,
                                      bool cut_short) {
   std::vector<std::string> lines;
@@ -84,8 +42,11 @@ std::vector<std::string> differences(const Experiment& experiment, const json::o
     const auto* observed = facts.if_contains(documented.fact);
     const bool missing = observed == nullptr;
     if (missing ? cut_short : documented.allows(*observed)) continue;
-    lines.push_back(documented.fact + ": documented " + in_words(documented) + ", observed " +
-                    (missing ? "nothing" : in_words(*observed)));
+    auto kind = word_of(documented.kind);
+    std::ranges::replace(kind, '_', ' ');
+    lines.push_back(fmt::format("{}: documented {} {}, observed {}", documented.fact, kind,
+                                in_words(documented.value),
+                                missing ? "nothing" : in_words(*observed)));
   }
   for (const auto& fact : facts)
     if (std::ranges::find(experiment.facts, fact.key(), &Documented::fact) ==

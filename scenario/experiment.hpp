@@ -2,6 +2,7 @@
 
 #include "scenario/event.hpp"
 
+#include <boost/describe/enum.hpp>
 #include <boost/json/object.hpp>
 
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace scenario {
@@ -23,9 +25,9 @@ enum class Outcome {
   undefined,  ///< a rule of the language or of a library was broken
   starved,    ///< others could not run meanwhile
 };
+BOOST_DESCRIBE_ENUM(Outcome, finished, leaked, stuck, lost, undefined, starved)
 
 std::string_view to_string(Outcome outcome) noexcept;
-std::optional<Outcome> parse_outcome(std::string_view text) noexcept;
 
 /// What the command line sets, the same for every program.
 struct Settings {
@@ -39,6 +41,7 @@ struct Settings {
 /// how many, or why it may be anything.
 struct Documented {
   enum class Kind { is, at_least, at_most, varies };
+  BOOST_DESCRIBE_NESTED_ENUM(Kind, is, at_least, at_most, varies)
   std::string fact;
   Kind kind = Kind::is;
   boost::json::value value;  ///< of `varies`: the reason
@@ -46,10 +49,14 @@ struct Documented {
   bool allows(const boost::json::value& observed) const;
 };
 
-Documented is(std::string fact, boost::json::value value);
-Documented at_least(std::string fact, boost::json::value bound);
-Documented at_most(std::string fact, boost::json::value bound);
-Documented varies(std::string fact, std::string reason);
+template <Documented::Kind kind>
+Documented documented(std::string fact, boost::json::value value) {
+  return {std::move(fact), kind, std::move(value)};
+}
+inline constexpr auto is = documented<Documented::Kind::is>;
+inline constexpr auto at_least = documented<Documented::Kind::at_least>;
+inline constexpr auto at_most = documented<Documented::Kind::at_most>;
+inline constexpr auto varies = documented<Documented::Kind::varies>;
 
 /// What one run of an experiment showed.
 struct Observation {
@@ -76,9 +83,6 @@ struct Experiment {
   std::string sanitizer_report = {};
   std::function<Observation(const Settings&)> run = {};
 };
-
-/// Whether this build has the sanitizer that such a report comes from.
-bool sanitizer_of_this_build(std::string_view report);
 
 /// Where an observation is not what the experiment documents, a line for each such fact. With
 /// `cut_short`, facts may be missing.

@@ -49,8 +49,6 @@ struct Homeserver::Session {
     server.sessions_.erase(this);
     if (signed_in) --server.connections_;
   }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
 
   static asio::awaitable<void> serve(Ptr self) {
     try {

@@ -35,8 +35,6 @@ class Homeserver {
   /// Throws std::system_error, naming the file, if the events file cannot be opened.
   explicit Homeserver(Options options);
   ~Homeserver();
-  Homeserver(const Homeserver&) = delete;
-  Homeserver& operator=(const Homeserver&) = delete;
 
   boost::asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
 
@@ -53,7 +51,6 @@ class Homeserver {
 
   /// Users signed in and connected at this moment.
   int connections() const noexcept { return connections_; }
-  /// Sign-ins so far.
   int sign_ins() const noexcept { return sign_ins_; }
   /// Pushed lines that were sent so far, counted for each client that they went to.
   int lines_pushed() const noexcept { return lines_pushed_; }

@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
+#include <SQLiteCpp/VariadicBind.h>
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
 #include <boost/thread/lock_guard.hpp>
@@ -61,9 +62,8 @@ SQLite::Database open(const std::filesystem::path& file, int flags, const char* 
 
 Sample sample_machine() {
   Sample sample;
-  sample.taken_at_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                           std::chrono::system_clock::now().time_since_epoch())
-                           .count();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  sample.taken_at_us = now / std::chrono::microseconds(1);
   ::getloadavg(&sample.load, 1);
 #ifdef _SC_AVPHYS_PAGES
   sample.memory_available_kib = ::sysconf(_SC_AVPHYS_PAGES) * (::sysconf(_SC_PAGESIZE) / 1024);
@@ -79,11 +79,7 @@ Connection::Connection(const std::filesystem::path& file)
 void Connection::insert_message(const std::string& user, const Event& event) {
   naming(database_.getFilename(), [&] {
     SQLite::Statement insert(database_, "INSERT INTO messages VALUES (?, ?, ?, ?, ?)");
-    insert.bindNoCopy(1, user);
-    insert.bindNoCopy(2, event.room);
-    insert.bindNoCopy(3, event.sender);
-    insert.bind(4, event.ts);
-    insert.bindNoCopy(5, event.body);
+    SQLite::bind(insert, user, event.room, event.sender, event.ts, event.body);
     insert.exec();
   });
 }
@@ -93,11 +89,8 @@ void Connection::insert_samples(const std::string& user, std::span<const Sample>
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     SQLite::Statement insert(database_, "INSERT INTO samples VALUES (?, ?, ?, ?, ?)");
     for (const Sample& sample : samples) {
-      insert.bindNoCopy(1, user);
-      insert.bind(2, sample.taken_at_us);
-      insert.bind(3, sample.load);
-      insert.bind(4, sample.memory_available_kib);
-      insert.bind(5, sample.resident_kib);
+      SQLite::bind(insert, user, sample.taken_at_us, sample.load, sample.memory_available_kib,
+                   sample.resident_kib);
       insert.exec();
       insert.reset();
     }
@@ -105,33 +98,17 @@ void Connection::insert_samples(const std::string& user, std::span<const Sample>
   });
 }
 
-void Connection::reset() noexcept {
-  database_.tryExec("ROLLBACK");  // without a transaction it does nothing
-}
-
 MessageStore::MessageStore(const std::filesystem::path& file)
     : database_(open(file, SQLite::OPEN_CREATE, schema)) {}
 
-std::int64_t MessageStore::count(const char* query, const std::string& user) const {
+std::int64_t MessageStore::count(const std::string& table, const std::string& user) const {
   return naming(file(), [&] {
     const boost::lock_guard<boost::mutex> lock(mutex_);
-    SQLite::Statement statement(database_, query);
-    statement.bindNoCopy(1, user);
+    SQLite::Statement statement(database_, "SELECT count(*) FROM " + table + " WHERE user = ?");
+    statement.bind(1, user);
     statement.executeStep();
     return statement.getColumn(0).getInt64();
   });
-}
-
-std::int64_t MessageStore::messages_of(const std::string& user) const {
-  return count("SELECT count(*) FROM messages WHERE user = ?", user);
-}
-
-std::int64_t MessageStore::samples_of(const std::string& user) const {
-  return count("SELECT count(*) FROM samples WHERE user = ?", user);
-}
-
-std::int64_t MessageStore::rows_of(const std::string& user) const {
-  return messages_of(user) + samples_of(user);
 }
 
 /// Held by the pool, by each lease and by each return that is on its way, so that it is there for
@@ -189,11 +166,6 @@ asio::awaitable<Lease> acquire_from(std::shared_ptr<PoolState> pool) {
   co_return Lease(connection.release(), GiveBack{std::move(pool)});
 }
 
-asio::awaitable<void> drain(std::shared_ptr<PoolState> pool) {
-  const auto all_are_back = [&] { return pool->idle.size() == pool->size; };
-  co_await wait_until(pool, all_are_back);
-}
-
 }  // namespace
 
 void GiveBack::operator()(Connection* connection) const noexcept try {
@@ -218,7 +190,7 @@ asio::awaitable<Lease> ConnectionPool::acquire() const {
 }
 
 asio::awaitable<void> ConnectionPool::drained() const {
-  return drain(state_);
+  return wait_until(state_, [pool = state_] { return pool->idle.size() == pool->size; });
 }
 
 }  // namespace scenario

@@ -40,7 +40,7 @@ class Connection {
   void insert_samples(const std::string& user, std::span<const Sample> samples);
 
   /// Leaves no transaction open, as a returned connection must be.
-  void reset() noexcept;
+  void reset() noexcept { database_.tryExec("ROLLBACK"); }
 
  private:
   SQLite::Database database_;
@@ -55,17 +55,19 @@ class MessageStore {
 
   std::filesystem::path file() const { return database_.getFilename(); }
 
-  std::int64_t messages_of(const std::string& user) const;
-  std::int64_t samples_of(const std::string& user) const;
+  std::int64_t messages_of(const std::string& user) const { return count("messages", user); }
+  std::int64_t samples_of(const std::string& user) const { return count("samples", user); }
   /// Both together: what a signed-out user's tasks may not add to.
-  std::int64_t rows_of(const std::string& user) const;
+  std::int64_t rows_of(const std::string& user) const {
+    return messages_of(user) + samples_of(user);
+  }
 
   /// Connections of all pools of this store that are on loan, or given back and not yet reset.
   int connections_open() const noexcept { return *on_loan_; }
 
  private:
   friend class ConnectionPool;
-  std::int64_t count(const char* query, const std::string& user) const;
+  std::int64_t count(const std::string& table, const std::string& user) const;
 
   // Leases outlive the store where a broken experiment leaves them behind.
   const std::shared_ptr<std::atomic<int>> on_loan_ = std::make_shared<std::atomic<int>>(0);
@@ -90,7 +92,6 @@ using Lease = std::unique_ptr<Connection, GiveBack>;
 /// Thread-safe. Must not outlive the execution context of its executor.
 class ConnectionPool {
  public:
-  /// Opens `size` connections to the store's file.
   ConnectionPool(const MessageStore& store, boost::asio::any_io_executor executor,
                  std::size_t size);
 

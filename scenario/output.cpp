@@ -2,6 +2,7 @@
 
 #include "scenario/command_line.hpp"
 
+#include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/join.hpp>
 #include <boost/json.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <locale>
 #include <sstream>
 #include <unistd.h>
 #include <utility>
@@ -21,11 +23,6 @@ namespace json = boost::json;
 constexpr std::size_t narrowest_key_column = 24;
 const std::string indent = "  ";
 
-bool is_control(char byte) {
-  const auto value = static_cast<unsigned char>(byte);
-  return value < 0x20 || value == 0x7F;
-}
-
 /// Columns that UTF-8 text takes, as long as each code point takes one.
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
@@ -35,10 +32,6 @@ std::size_t columns(std::string_view text) {
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-bool is_capable_terminal(std::FILE* stream) {
-  return ::isatty(::fileno(stream)) == 1 && environment("TERM") != "dumb";
 }
 
 std::string fact_text(const json::value& value) {
@@ -64,23 +57,18 @@ void print_facts(std::ostream& out, const json::object& facts) {
   const std::size_t used = indent.size() + key_column + 1;
   const std::size_t room = std::max(output_width(), used + narrowest_key_column) - used;
   for (const auto& fact : facts)
-    print_beside(out, indent + padded(fact.key(), key_column) + " ",
+    print_beside(out, fmt::format("  {:{}} ", std::string_view(fact.key()), key_column),
                  fact_lines(fact.value(), room));
-}
-
-std::string outcome_word(const std::optional<Outcome>& outcome) {
-  return outcome ? std::string(to_string(*outcome)) : "did not run";
 }
 
 json::object report_as_json(const Report& report) {
   json::object object{{"name", report.experiment.name},
                       {"expected", to_string(report.experiment.expected)},
-                      {"observed", nullptr},
+                      {"observed", json::value_from(report.observed)},
                       {"as_documented", report.as_documented()},
                       {"facts", report.facts},
                       {"differences", json::value_from(report.differences)},
                       {"duration_ms", report.duration_ms}};
-  if (report.observed) object["observed"] = to_string(*report.observed);
   if (!report.sanitizer.empty()) object["sanitizer"] = report.sanitizer;
   if (!report.stacks.empty()) object["stacks"] = json::value_from(report.stacks);
   return object;
@@ -110,8 +98,11 @@ void write_json(std::ostream& out, const json::value& value) {
   }
 }
 
-json::object head_as_json(const Program& program) {
-  return {{"program", program.name}, {"version", project_version()}, {"boost", boost_version()}};
+json::object as_json(const Program& program, json::array experiments) {
+  return {{"program", program.name},
+          {"version", project_version()},
+          {"boost", boost_version()},
+          {"experiments", std::move(experiments)}};
 }
 
 }  // namespace
@@ -135,8 +126,8 @@ void print_list(std::ostream& out, const Program& program) {
   for (const auto& experiment : experiments)
     name_column = std::max(name_column, experiment.name.size());
   for (const auto& experiment : experiments) {
-    const auto left = padded(experiment.name, name_column) + indent +
-                      padded(to_string(experiment.expected), 9) + indent;
+    const auto left =
+        fmt::format("{:{}}  {:9}  ", experiment.name, name_column, to_string(experiment.expected));
     print_beside(out, left, wrap(experiment.summary, output_width() - left.size()));
   }
 }
@@ -148,16 +139,17 @@ void print_head(std::ostream& out, const Program& program) {
 }
 
 void print_report(std::ostream& out, const Report& report) {
-  const Palette palette;
   out << '\n'
-      << palette.strong(report.experiment.name) << " · " << outcome_word(report.observed) << " · "
-      << (report.as_documented() ? palette.good("as documented") : palette.bad("NOT as documented"))
+      << styled(Style::strong, report.experiment.name) << " · "
+      << (report.observed ? to_string(*report.observed) : "did not run") << " · "
+      << (report.as_documented() ? styled(Style::good, "as documented")
+                                 : styled(Style::bad, "NOT as documented"))
       << '\n';
   print_beside(out, indent, wrap(report.experiment.summary, output_width() - indent.size()));
   print_facts(out, report.facts);
   if (!report.sanitizer.empty()) print_facts(out, {{"sanitizer", report.sanitizer}});
   for (const auto& difference : report.differences)
-    print_beside(out, indent + palette.bad("!") + " ",
+    print_beside(out, indent + styled(Style::bad, "!") + " ",
                  wrap(difference, output_width() - indent.size() - 2));
   if (!report.stacks.empty()) out << indent << "where its threads are:\n";
   for (const auto& line : report.stacks) out << indent << indent << line << '\n';
@@ -165,9 +157,9 @@ void print_report(std::ostream& out, const Report& report) {
 }
 
 void print_verdict(std::ostream& out, const std::vector<Report>& reports) {
-  out << '\n'
-      << std::ranges::count_if(reports, &Report::as_documented) << " of " << reports.size()
-      << (reports.size() == 1 ? " experiment" : " experiments") << " as documented.\n";
+  out << fmt::format("\n{} of {} experiment{} as documented.\n",
+                     std::ranges::count_if(reports, &Report::as_documented), reports.size(),
+                     reports.size() == 1 ? "" : "s");
 }
 
 void print_json(std::ostream& out, const json::value& value) {
@@ -182,22 +174,15 @@ json::object list_as_json(const Program& program, const Settings& settings) {
                                        {"expected", to_string(experiment.expected)},
                                        {"summary", experiment.summary},
                                        {"facts", to_json(experiment.facts)}});
-  auto object = head_as_json(program);
-  object["experiments"] = std::move(experiments);
-  return object;
+  return as_json(program, std::move(experiments));
 }
 
 json::object to_json(const Program& program, const std::vector<Report>& reports) {
   json::array experiments;
   std::ranges::transform(reports, std::back_inserter(experiments), report_as_json);
-  auto object = head_as_json(program);
-  object["experiments"] = std::move(experiments);
-  object["as_documented"] = all_as_documented(reports);
+  auto object = as_json(program, std::move(experiments));
+  object["as_documented"] = std::ranges::all_of(reports, &Report::as_documented);
   return object;
-}
-
-bool all_as_documented(const std::vector<Report>& reports) {
-  return std::ranges::all_of(reports, &Report::as_documented);
 }
 
 std::size_t output_width() {
@@ -205,10 +190,6 @@ std::size_t output_width() {
   std::size_t width = 0;
   std::from_chars(text.data(), text.data() + text.size(), width);
   return width >= 40 && width <= 1000 ? width : 80;
-}
-
-std::string padded(std::string_view text, std::size_t width) {
-  return fmt::format("{:{}}", text, width);
 }
 
 std::vector<std::string> wrap(std::string_view text, std::size_t width) {
@@ -230,23 +211,14 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
 
 std::string one_line(std::string_view text) {
   std::string line(text);
-  std::ranges::replace_if(line, is_control, '?');
+  std::ranges::replace_if(line, boost::algorithm::is_cntrl(std::locale::classic()), '?');
   return line;
 }
 
-Palette::Palette() : coloured_(is_capable_terminal(stdout) && environment("NO_COLOR").empty()) {}
-
-std::string Palette::in(const char* code, const std::string& text) const {
-  return coloured_ ? fmt::format("\033[{}m{}\033[0m", code, text) : text;
-}
-
-ProgressLine::ProgressLine(const std::string& text)
-    : width_(is_capable_terminal(stderr) ? columns(text) : 0) {
-  if (width_ > 0) std::fprintf(stderr, "\r%s", text.c_str());
-}
-
-ProgressLine::~ProgressLine() {
-  if (width_ > 0) std::fprintf(stderr, "\r%s\r", std::string(width_, ' ').c_str());
+std::string styled(Style style, const std::string& text) {
+  const bool coloured = ::isatty(STDOUT_FILENO) == 1 && environment("TERM") != "dumb" &&
+                        environment("NO_COLOR").empty();
+  return coloured ? fmt::format("\033[{}m{}\033[0m", static_cast<int>(style), text) : text;
 }
 
 }  // namespace scenario

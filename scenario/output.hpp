@@ -7,7 +7,6 @@
 #include <boost/json/value.hpp>
 
 #include <cstddef>
-#include <cstdio>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -40,16 +39,11 @@ void print_json(std::ostream& out, const boost::json::value& value);
 boost::json::object list_as_json(const Program& program, const Settings& settings);
 boost::json::object to_json(const Program& program, const std::vector<Report>& reports);
 
-bool all_as_documented(const std::vector<Report>& reports);
-
 /// A fact's value for people, in lines of at most `width` columns.
 std::vector<std::string> fact_lines(const boost::json::value& value, std::size_t width);
 
 /// COLUMNS if it is set to a number from 40 on, else 80.
 std::size_t output_width();
-
-/// `text`, followed by as many spaces as are missing to `width` columns.
-std::string padded(std::string_view text, std::size_t width);
 
 /// Breaks text between words into lines of at most `width` columns, a longer word inside it.
 /// Control characters become '?'. At least one line, which may be empty.
@@ -58,32 +52,10 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width);
 /// Text that came from outside, fit to be part of one line: control characters become '?'.
 std::string one_line(std::string_view text);
 
-/// Colours for standard output: none unless it is a terminal that has them, and NO_COLOR is unset
-/// or empty.
-class Palette {
- public:
-  Palette();
-  std::string good(const std::string& text) const { return in("32", text); }
-  std::string bad(const std::string& text) const { return in("31", text); }
-  std::string strong(const std::string& text) const { return in("1", text); }
+/// How a terminal shows text, by the number that it calls that.
+enum class Style { strong = 1, bad = 31, good = 32 };
 
- private:
-  std::string in(const char* code, const std::string& text) const;
-
-  const bool coloured_;
-};
-
-/// A line on standard error while something runs, overwritten with blanks by the destructor.
-/// Nothing at all when standard error is not a terminal.
-class ProgressLine {
- public:
-  explicit ProgressLine(const std::string& text);
-  ~ProgressLine();
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
- private:
-  const std::size_t width_;  // 0: not shown
-};
+/// As it is, unless standard output is a terminal that has colours, and NO_COLOR is unset or empty.
+std::string styled(Style style, const std::string& text);
 
 }  // namespace scenario

@@ -5,7 +5,9 @@
 #include "scenario/surroundings.hpp"
 
 #include <boost/algorithm/string/join.hpp>
+#include <boost/describe/class.hpp>
 #include <boost/json.hpp>
+#include <boost/regex.hpp>
 #include <boost/thread/exceptions.hpp>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -30,34 +32,33 @@ constexpr std::uint64_t slowest_lines_per_second = 200;
 
 std::atomic<bool> in_child = false;
 
+/// What a child tells its parent, in pieces.
+struct Account {
+  json::object facts = {};
+  std::optional<Outcome> outcome = {};
+  std::string failure = {};
+};
+BOOST_DESCRIBE_STRUCT(Account, (), (facts, outcome, failure))
+
 // In a child, standard output carries one JSON object a line to the parent. The newline in front
 // ends whatever the experiment itself may have printed there; one fwrite is one piece even when
 // several threads speak.
-void tell_parent(const json::object& facts, std::string_view outcome, std::string_view failure) {
-  const json::object message{{"facts", facts}, {"outcome", outcome}, {"failure", failure}};
-  const auto line = "\n" + json::serialize(message) + "\n";
+void tell_parent(const Account& piece) {
+  if (!in_child) return;
+  const auto line = "\n" + json::serialize(json::value_from(piece)) + "\n";
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fflush(stdout);
 }
-
-/// What a child has told its parent so far.
-struct Account {
-  std::optional<Outcome> outcome;
-  std::string failure;
-  json::object facts;
-};
 
 Account account_in(const std::string& child_output) {
   Account account;
   std::istringstream lines(child_output);
   for (std::string line; std::getline(lines, line);) {
     try {
-      const auto message = json::parse(line);
-      for (const auto& fact : message.at("facts").as_object())
-        account.facts[fact.key()] = fact.value();
-      const auto outcome = parse_outcome(message.at("outcome").as_string());
-      if (outcome) account.outcome = outcome;
-      if (account.failure.empty()) account.failure = message.at("failure").as_string();
+      const auto piece = json::value_to<Account>(json::parse(line));
+      for (const auto& fact : piece.facts) account.facts[fact.key()] = fact.value();
+      if (piece.outcome) account.outcome = piece.outcome;
+      if (account.failure.empty()) account.failure = piece.failure;
     } catch (const std::exception&) {  // not ours
     }
   }
@@ -78,13 +79,24 @@ bool ended_as_documented(const Experiment& experiment, const ChildResult& child)
   return child.exit_code == 0;
 }
 
+/// Whether this build has the sanitizer that such a report comes from.
+bool sanitizer_of_this_build([[maybe_unused]] std::string_view report) {
+#if defined(WITH_ADDRESS_SANITIZER)
+  return report.starts_with("AddressSanitizer");
+#elif defined(WITH_THREAD_SANITIZER)
+  return report.starts_with("ThreadSanitizer");
+#else
+  return false;
+#endif
+}
+
 /// The first line that was logged at `warn` or above.
 std::string first_warning(const std::string& standard_error) {
-  std::istringstream lines(standard_error);
-  for (std::string line; std::getline(lines, line);)
-    for (const auto* level : {"[warning]", "[error]", "[critical]"})
-      if (line.find(level) != line.npos) return line;
-  return {};
+  const boost::regex warning(R"(^.*\[(?:warning|error|critical)\].*)");
+  boost::smatch line;
+  const bool found =
+      boost::regex_search(standard_error, line, warning, boost::match_not_dot_newline);
+  return found ? line.str() : "";
 }
 
 /// Says what was observed, and each difference from what is documented. An outcome counts only if
@@ -104,13 +116,10 @@ Report judge(const Experiment& experiment, const Account& account, const ChildRe
   report.observed = cut_short ? experiment.expected : account.outcome;
 
   auto& wrong = report.differences;
-  if (!account.failure.empty()) {
-    report.observed.reset();
-    wrong.push_back(account.failure);
-    return report;
-  }
+  if (!account.failure.empty()) report.observed.reset();
   if (!report.observed) {
-    wrong.push_back(ending_of(child) + " before it told an outcome");
+    wrong.push_back(account.failure.empty() ? ending_of(child) + " before it told an outcome"
+                                            : account.failure);
     return report;
   }
   if (report.observed != experiment.expected)
@@ -127,25 +136,15 @@ Report judge(const Experiment& experiment, const Account& account, const ChildRe
   return report;
 }
 
-/// What the command line asks for.
-struct Request {
-  CommonOptions common;
-  std::vector<Experiment> experiments;
-};
-
-ChildResult start_child(const Program& program, const Request& request,
+ChildResult start_child(const Program& program, const CommonOptions& common,
                         const Experiment& experiment) {
-  const ProgressLine progress("running " + experiment.name + " ...");
-  const TemporaryFolder folder;  // a child may end without removing what it has
-  const auto& settings = request.common.settings;
+  const auto& settings = common.settings;
   std::vector<std::string> arguments{"--child=" + std::to_string(::getpid()),
                                      "--experiment=" + experiment.name};
-  std::ranges::move(to_arguments(request.common), std::back_inserter(arguments));
-  ChildOptions options;
-  options.time_limit = settings.deadline + program.safety_net +
-                       std::chrono::seconds(settings.recorded.lines() / slowest_lines_per_second);
-  options.collect_stacks = true;
-  options.environment = {"TMPDIR=" + folder.path().string()};
+  std::ranges::move(to_arguments(common), std::back_inserter(arguments));
+  const auto time_limit =
+      settings.deadline + program.safety_net +
+      std::chrono::seconds(settings.recorded.lines() / slowest_lines_per_second);
   bool deadline_set = false;
   const auto end_once_stuck = [&](const std::string& printed, RunningChild& child) {
     if (deadline_set || account_in(printed).outcome != Outcome::stuck) return;
@@ -153,40 +152,43 @@ ChildResult start_child(const Program& program, const Request& request,
     child.collect_stacks();
     child.end_after(settings.deadline);
   };
-  return run_child(this_program(), arguments, options, end_once_stuck);
+  return run_child(this_program(), arguments, {.time_limit = time_limit, .collect_stacks = true},
+                   end_once_stuck);
 }
 
-Report run_in_child(const Program& program, const Request& request, const Experiment& experiment) {
-  const auto child = start_child(program, request, experiment);
+Report run_in_child(const Program& program, const CommonOptions& common,
+                    const Experiment& experiment) {
+  const auto child = start_child(program, common, experiment);
   auto report = judge(experiment, account_in(child.out), child);
   if (!report.as_documented() || spdlog::should_log(spdlog::level::info))
     std::cerr << child.err << std::flush;
   return report;
 }
 
-int run_all(const Program& program, const Request& request) {
+int run_all(const Program& program, const CommonOptions& common,
+            const std::vector<Experiment>& experiments) {
   const SignalsHeld held;
-  const bool json = request.common.json;
-  tell_rejected_lines(program.name, request.common.settings);
-  if (!json) print_head(std::cout, program);
+  const TemporaryFolder folder;  // of the children: one may end without removing what it has
+  ::setenv("TMPDIR", folder.path().c_str(), 1);
+  if (!common.json) print_head(std::cout, program);
   std::vector<Report> reports;
-  for (const auto& experiment : request.experiments) {
-    const auto& report = reports.emplace_back(run_in_child(program, request, experiment));
+  for (const auto& experiment : experiments) {
+    const auto& report = reports.emplace_back(run_in_child(program, common, experiment));
     if (!report.as_documented())
       complain(program.name, "experiment '" + experiment.name + "': " + report.differences.front());
-    if (!json) print_report(std::cout, report);
+    if (!common.json) print_report(std::cout, report);
   }
-  if (json)
+  if (common.json)
     print_json(std::cout, to_json(program, reports));
   else
     print_verdict(std::cout, reports);
-  return all_as_documented(reports) ? 0 : 1;
+  return std::ranges::all_of(reports, &Report::as_documented) ? 0 : 1;
 }
 
-int run_as_child(const Request& request) {
+int run_as_child(const Experiment& experiment, const Settings& settings) {
   in_child = true;
   try {
-    tell(request.experiments.front().run(request.common.settings));
+    tell(experiment.run(settings));
   } catch (const Interrupted&) {
     throw;
   } catch (...) {
@@ -245,16 +247,14 @@ void refuse_what_contradicts(const Program& program, const po::variables_map& gi
 }
 
 int run_request(const Program& program, const po::variables_map& given) {
-  Request request;
-  request.common = read_common(given);
-  request.experiments = chosen_experiments(program, request.common.settings, given);
+  const auto common = read_common(given);
+  const auto experiments = chosen_experiments(program, common.settings, given);
   refuse_what_contradicts(program, given);
-  log_to_stderr(request.common.log_level);
-  if (given.count("interactive") > 0) {
-    tell_rejected_lines(program.name, request.common.settings);
-    return program.interactive(request.common.settings);
-  }
-  return given.count("child") > 0 ? run_as_child(request) : run_all(program, request);
+  log_to_stderr(common.log_level);
+  if (given.count("child") > 0) return run_as_child(experiments.front(), common.settings);
+  tell_rejected_lines(program.name, common.settings);
+  if (given.count("interactive") > 0) return program.interactive(common.settings);
+  return run_all(program, common, experiments);
 }
 
 int run_command_line(const Program& program, int argc, const char* const argv[]) {
@@ -285,11 +285,11 @@ int run_program(const Program& program, int argc, char* argv[]) {
 }
 
 void tell(const json::object& facts) {
-  if (in_child) tell_parent(facts, "", "");
+  tell_parent({.facts = facts});
 }
 
 void tell(const Observation& observation) {
-  if (in_child) tell_parent(observation.facts, to_string(observation.outcome), "");
+  tell_parent({.facts = observation.facts, .outcome = observation.outcome});
 }
 
 void end_on_failure(std::exception_ptr failure) {
@@ -304,7 +304,7 @@ void end_on_failure(std::exception_ptr failure) {
   } catch (...) {  // the words say it
   }
   if (in_child)
-    tell_parent({}, "", words);
+    tell_parent({.failure = words});
   else
     complain("failure", words);
   std::_Exit(1);

@@ -2,29 +2,10 @@
 
 #include <boost/json.hpp>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <utility>
 
 namespace scenario {
-namespace {
-
-constexpr std::array<FactDescription, 11> descriptions{{
-    {"logout_ms", "logout took (ms)"},
-    {"logout_returned", "logout returned"},
-    {"owners_left", "runtime owners left", 0},
-    {"runtime_threads_left", "runtime threads left", 0},
-    {"rows_after_logout", "rows after logout", 0},
-    {"samples_lost", "samples lost", 0},
-    {"connections_open", "connections open", 0},
-    {"longest_ui_freeze_ms", "longest UI freeze (ms)", noticeable_freeze_ms},
-    {"relogin", "next login"},
-    {"runtimes_at_once", "runtimes at once", 1},
-    {"stragglers", "stragglers"},
-}};
-
-}  // namespace
 
 boost::json::object to_json(const SessionFacts& facts) {
   const auto all = boost::json::value_from(facts);
@@ -32,20 +13,6 @@ boost::json::object to_json(const SessionFacts& facts) {
   for (const auto& fact : all.get_object())
     if (!fact.value().is_null()) measured.insert(fact);
   return measured;
-}
-
-std::span<const FactDescription> fact_descriptions() noexcept {
-  return descriptions;
-}
-
-bool is_bad(std::string_view key, const boost::json::value& value) {
-  const auto found = std::ranges::find(descriptions, key, &FactDescription::key);
-  if (found == descriptions.end()) return false;
-  if (value.is_number()) return value.to_number<double>() > found->highest_good;
-  if (key == "logout_returned") return value.is_bool() && !value.get_bool();
-  if (key == "logout_ms") return value.is_string();  // it had to be freed from outside
-  if (key == "relogin") return value.is_string() && value.get_string() != "clean";
-  return value.is_array() && !value.get_array().empty();
 }
 
 LogoutProbe::LogoutProbe(Surroundings& surroundings, std::string user,

@@ -8,12 +8,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace scenario {
@@ -42,16 +39,6 @@ BOOST_DESCRIBE_STRUCT(SessionFacts, (),
 /// The measured facts, in the order of the declaration above.
 boost::json::object to_json(const SessionFacts& facts);
 
-/// One row of the side-by-side table.
-struct FactDescription {
-  std::string_view key;
-  std::string_view meaning;  ///< a few words for the reader of a table
-  double highest_good = std::numeric_limits<double>::infinity();
-};
-
-/// All facts, in the order of the declaration above.
-std::span<const FactDescription> fact_descriptions() noexcept;
-
 /// People notice a window that stands still for longer. A sanitizer makes everything about ten
 /// times as slow.
 #if defined(WITH_ADDRESS_SANITIZER) || defined(WITH_THREAD_SANITIZER)
@@ -59,9 +46,6 @@ inline constexpr double noticeable_freeze_ms = 500;
 #else
 inline constexpr double noticeable_freeze_ms = 50;
 #endif
-
-/// Whether a measured value is a bad one: a thread left, a row lost, a freeze that is noticed.
-bool is_bad(std::string_view key, const boost::json::value& value);
 
 /// Measures one user's logout from outside, the same way for all three approaches.
 /// Used on the UI loop only.

@@ -78,9 +78,7 @@ struct Surroundings {
 
 /// Samples in a batch that is flushed to the store.
 inline constexpr int batch_size = 8;
-/// Connections in a session's pool.
 inline constexpr std::size_t pool_size = 4;
-/// Between two samples.
 inline constexpr std::chrono::milliseconds sample_period{2};
 /// One more event for whoever is signed in.
 inline constexpr auto one_event =

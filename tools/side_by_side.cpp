@@ -12,17 +12,21 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_to.hpp>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
 #include <iostream>
+#include <limits>
 
 namespace {
 
 namespace json = boost::json;
 namespace po = boost::program_options;
 using namespace std::chrono_literals;
+using scenario::at_most;
+using scenario::is;
 
 const std::string name = "side_by_side";
 const std::string title = "one session, three ways to share its runtime";
@@ -37,6 +41,31 @@ const std::array<Approach, 3> approaches{{
     {"shared_ptr alone", "arc_problem", "two-worlds"},
     {"mutex + optional", "mutex_problem", "logout-blocked"},
     {"shared_ptr + token + scope", "correct_example", "relogin"},
+}};
+
+/// One row of the table.
+struct Row {
+  scenario::Documented good;  ///< which fact it shows, and which of its values are not bad ones
+  std::string_view meaning;
+};
+
+const std::string outcome = "outcome";
+
+/// The outcome, then the facts in the order in which the programs print them. That a logout took
+/// long is not bad; that it had to be freed from outside, which is told in words, is.
+const std::array<Row, 12> rows{{
+    {is(outcome, "finished"), "outcome"},
+    {at_most("logout_ms", std::numeric_limits<double>::infinity()), "logout took (ms)"},
+    {is("logout_returned", true), "logout returned"},
+    {is("owners_left", 0), "runtime owners left"},
+    {is("runtime_threads_left", 0), "runtime threads left"},
+    {is("rows_after_logout", 0), "rows after logout"},
+    {is("samples_lost", 0), "samples lost"},
+    {is("connections_open", 0), "connections open"},
+    {at_most("longest_ui_freeze_ms", scenario::noticeable_freeze_ms), "longest UI freeze (ms)"},
+    {is("relogin", "clean"), "next login"},
+    {at_most("runtimes_at_once", 1), "runtimes at once"},
+    {is("stragglers", json::array()), "stragglers"},
 }};
 
 /// One approach and what its program reported.
@@ -61,8 +90,6 @@ std::filesystem::path beside_this(const Approach& approach) {
 }
 
 scenario::ChildResult start(const Approach& approach, const scenario::CommonOptions& options) {
-  const scenario::ProgressLine progress("running " + approach.program + " " + approach.experiment +
-                                        " ...");
   auto arguments = scenario::to_arguments(options);
   arguments.insert(arguments.end(), {"--json", "--experiment=" + approach.experiment});
   scenario::ChildOptions child_options;
@@ -88,22 +115,15 @@ Column run(const Approach& approach, const scenario::CommonOptions& options) {
 }
 
 /// The value of a row in a column; null where it was not measured.
-json::value value_in(const Column& column, std::string_view row) {
-  if (row == "outcome") return column.report.at("observed");
+json::value value_in(const Column& column, const Row& row) {
+  if (row.good.fact == outcome) return column.report.at("observed");
   const auto& facts = column.report.at("facts").as_object();
-  const auto* fact = facts.if_contains(row);
+  const auto* fact = facts.if_contains(row.good.fact);
   return fact != nullptr ? *fact : json::value{};
 }
 
-bool is_bad(std::string_view row, const json::value& value) {
-  if (row == "outcome") return value != "finished";
-  return scenario::is_bad(row, value);
-}
-
-std::vector<scenario::FactDescription> rows() {
-  std::vector<scenario::FactDescription> all{{"outcome", "outcome"}};
-  std::ranges::copy(scenario::fact_descriptions(), std::back_inserter(all));
-  return all;
+bool is_bad(const Row& row, const json::value& value) {
+  return !value.is_null() && !row.good.allows(value);
 }
 
 bool all_as_documented(const Columns& columns) {
@@ -120,7 +140,7 @@ struct Cell {
   bool bad = false;
 };
 
-Cell cell_in(const Column& column, std::string_view row) {
+Cell cell_in(const Column& column, const Row& row) {
   const auto value = value_in(column, row);
   Cell cell{scenario::fact_lines(value, cell_width - 2), is_bad(row, value)};
   if (cell.bad) cell.lines.back() += " !";
@@ -128,15 +148,14 @@ Cell cell_in(const Column& column, std::string_view row) {
 }
 
 void print_row(const std::string& label, const std::vector<Cell>& cells) {
-  const scenario::Palette palette;
   std::size_t height = 1;
   for (const auto& cell : cells) height = std::max(height, cell.lines.size());
   for (std::size_t line = 0; line < height; ++line) {
-    std::string text = scenario::padded(line == 0 ? label : "", label_width);
+    std::string text = fmt::format("{:{}}", line == 0 ? label : "", label_width);
     for (const auto& cell : cells) {
       const auto content = line < cell.lines.size() ? cell.lines[line] : "";
-      const auto filled = scenario::padded(content, cell_width);
-      text += " " + (cell.bad ? palette.bad(filled) : filled);
+      const auto filled = fmt::format("{:{}}", content, cell_width);
+      text += " " + (cell.bad ? scenario::styled(scenario::Style::bad, filled) : filled);
     }
     text.erase(text.find_last_not_of(' ') + 1);
     std::cout << text << '\n';
@@ -144,11 +163,10 @@ void print_row(const std::string& label, const std::vector<Cell>& cells) {
 }
 
 void print_differences(const Columns& columns) {
-  const scenario::Palette palette;
   for (const auto& [approach, report, as_documented] : columns)
     if (!as_documented)
-      std::cout << palette.bad("NOT as documented") << ": " << approach.program << " "
-                << approach.experiment << " (see above)\n";
+      std::cout << scenario::styled(scenario::Style::bad, "NOT as documented") << ": "
+                << approach.program << " " << approach.experiment << " (see above)\n";
 }
 
 void print_table(const Columns& columns) {
@@ -158,9 +176,9 @@ void print_table(const Columns& columns) {
     heads.push_back({scenario::wrap(column.approach.title, cell_width - 2)});
   print_row("", heads);
   std::cout << std::string(label_width + columns.size() * (cell_width + 1), '-') << '\n';
-  for (const auto& row : rows()) {
+  for (const auto& row : rows) {
     std::vector<Cell> cells;
-    for (const auto& column : columns) cells.push_back(cell_in(column, row.key));
+    for (const auto& column : columns) cells.push_back(cell_in(column, row));
     print_row(std::string(row.meaning), cells);
   }
   std::cout << "\n! bad    - not measured    ms: milliseconds\n";
@@ -169,7 +187,7 @@ void print_table(const Columns& columns) {
 
 // --- for README files and for programs --------------------------------------------------------
 
-std::string markdown_cell(const Column& column, std::string_view row) {
+std::string markdown_cell(const Column& column, const Row& row) {
   const auto value = value_in(column, row);
   auto text = boost::algorithm::join(scenario::fact_lines(value, std::string::npos), ", ");
   boost::algorithm::replace_all(text, "|", "\\|");
@@ -181,9 +199,9 @@ void print_markdown(const Columns& columns) {
   for (const auto& column : columns) std::cout << " " << column.approach.title << " |";
   std::cout << "\n|---|";
   for (std::size_t i = 0; i < columns.size(); ++i) std::cout << "---|";
-  for (const auto& row : rows()) {
+  for (const auto& row : rows) {
     std::cout << "\n| " << row.meaning << " |";
-    for (const auto& column : columns) std::cout << " " << markdown_cell(column, row.key) << " |";
+    for (const auto& column : columns) std::cout << " " << markdown_cell(column, row) << " |";
   }
   std::cout << "\n\n**!** bad, - not measured, ms: milliseconds\n";
 }
@@ -229,8 +247,9 @@ void print_help() {
 
 void print_list_as_json() {
   json::array row_objects;
-  for (const auto& [key, meaning, highest_good] : scenario::fact_descriptions())
-    row_objects.push_back(json::object{{"fact", key}, {"meaning", meaning}});
+  for (const auto& [good, meaning] : rows)
+    if (good.fact != outcome)
+      row_objects.push_back(json::object{{"fact", good.fact}, {"meaning", meaning}});
   json::array column_objects;
   for (const auto& approach : approaches)
     column_objects.push_back(

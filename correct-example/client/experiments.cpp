@@ -3,6 +3,7 @@
 #include "scenario/child_process.hpp"
 #include "scenario/session_facts.hpp"
 
+#include <boost/algorithm/string/join.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
@@ -176,13 +177,11 @@ Experiment logout(const Settings& settings) {
                  });
 }
 
-/// "clean", or each bad fact of a session by its name.
+/// "clean", or in what a session is not as every clean one.
 std::string in_words(const SessionFacts& facts) {
-  std::string words;
-  for (const auto& fact : to_json(facts))
-    if (scenario::is_bad(fact.key(), fact.value()))
-      words += (words.empty() ? "" : ", ") + std::string(fact.key()) + " " +
-               boost::json::serialize(fact.value());
+  const Experiment clean{.name = "clean",
+                         .facts = clean_logout() + std::vector{is("owners_left", 0)}};
+  const auto words = boost::algorithm::join(differences(clean, to_json(facts)), ", ");
   return words.empty() ? "clean" : words;
 }
 

@@ -15,6 +15,7 @@
 #include <boost/system/system_error.hpp>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -24,22 +25,25 @@ namespace conformance {
 
 namespace asio = boost::asio;
 
-/// Memory that says whether anybody asked for it.
+/// Memory that counts how many pieces of it are in use.
 template <typename T>
-struct NotingAllocator {
+struct CountingAllocator {
   using value_type = T;
 
-  explicit NotingAllocator(bool* flag) : asked(flag) {}
+  explicit CountingAllocator(std::atomic<int>* count) : in_use(count) {}
   template <typename Other>
-  NotingAllocator(const NotingAllocator<Other>& other) : asked(other.asked) {}
+  CountingAllocator(const CountingAllocator<Other>& other) : in_use(other.in_use) {}
   T* allocate(std::size_t count) {
-    *asked = true;
+    ++*in_use;
     return std::allocator<T>().allocate(count);
   }
-  void deallocate(T* object, std::size_t count) { std::allocator<T>().deallocate(object, count); }
-  friend bool operator==(const NotingAllocator&, const NotingAllocator&) = default;
+  void deallocate(T* object, std::size_t count) {
+    --*in_use;
+    std::allocator<T>().deallocate(object, count);
+  }
+  friend bool operator==(const CountingAllocator&, const CountingAllocator&) = default;
 
-  bool* asked;
+  std::atomic<int>* in_use;
 };
 
 class Conformance : public testing::Test {
@@ -111,15 +115,19 @@ void Conformance::conforms(Start start) {
     context_.run();
     EXPECT_TRUE(completed);
   }
-  {  // an allocator, and a slot that is not used
+  {  // an allocator, which has everything back before the handler runs, and a slot that is not used
     auto work = run();
-    bool asked = false;
+    std::atomic<int> in_use = 0;
+    int in_use_at_completion = -1;
     asio::cancellation_signal signal;
     start(asio::bind_allocator(
-        NotingAllocator<void*>(&asked),
-        asio::bind_cancellation_slot(
-            signal.slot(), asio::bind_executor(context_, [&](auto&&...) { context_.stop(); }))));
+        CountingAllocator<void*>(&in_use),
+        asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(context_, [&](auto&&...) {
+                                       in_use_at_completion = in_use;
+                                       context_.stop();
+                                     }))));
     context_.run();
+    EXPECT_EQ(in_use_at_completion, 0);
   }
   start(asio::detached);
 }

@@ -69,7 +69,8 @@ class Client {
   std::string received_;
 };
 
-/// Waits for the state of the server's thread, and gives up after ten seconds.
+/// Waits for the state of the server's thread, and gives up after ten seconds. How long it sleeps
+/// between two looks decides nothing.
 template <typename Condition>
 bool eventually(Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);

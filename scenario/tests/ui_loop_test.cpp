@@ -14,6 +14,8 @@ namespace {
 
 using asio_void = boost::asio::awaitable<void>;
 
+/// The freeze is what the test is about: it sleeps on the loop's own thread, and lets nobody else
+/// come first by that.
 void block_for(int milliseconds) {
   std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
 }

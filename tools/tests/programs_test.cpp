@@ -163,10 +163,10 @@ TEST_P(ProgramThatIsToldToEnd, LeavesNoProcessAndNoFolderAtAnyMoment) {
 
     const auto child = run_child(
         "/usr/bin/env",
-        {"timeout", "--preserve-status", "--signal=" + std::to_string(number),
+        {"TMPDIR=" + folder.path().string(), "timeout", "--preserve-status",
+         "--signal=" + std::to_string(number),
          std::to_string(static_cast<double>(moment.count()) / 1000), TEST_BINARY_DIR "/" + program,
-         program == "correct_example" ? "--experiment=ctrl-c" : "--deadline=1000"},
-        {.environment = {"TMPDIR=" + folder.path().string()}});
+         program == "correct_example" ? "--experiment=ctrl-c" : "--deadline=1000"});
 
     EXPECT_EQ(child.exit_code, 128 + number) << "after " << moment.count() << " ms: " << child.err;
     EXPECT_TRUE(fs::is_empty(folder.path())) << "after " << moment.count() << " ms";

@@ -1,6 +1,7 @@
 // side_by_side finds the programs beside its own binary. Here it is copied to a folder of its own,
 // beside stand-ins that print a fixed report, so that the table can be checked to the letter.
 #include "scenario/child_process.hpp"
+#include "scenario/session_facts.hpp"
 #include "scenario/surroundings.hpp"
 
 #include <boost/json.hpp>
@@ -21,6 +22,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 using testing::StartsWith;
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -109,6 +111,28 @@ TEST_F(SideBySide, PrintsMarkdown) {
   EXPECT_EQ(lines[1], "|---|---|---|---|");
   EXPECT_EQ(lines[2], "| outcome | **leaked !** | **stuck !** | finished |");
   EXPECT_THAT(lines, Contains("| stragglers | **tsp-worker, event-handler !** | - | none |"));
+}
+
+TEST_F(SideBySide, MarksWhatIsBeyondTheLimitOfItsRowAndNothingElse) {
+  stand_in("arc_problem", "two-worlds", "finished",
+           R"json({"logout_ms":1e9,"logout_returned":true,"owners_left":0,"runtime_threads_left":0,
+               "rows_after_logout":0,"samples_lost":0,"connections_open":0,
+               "longest_ui_freeze_ms":)json" +
+               std::to_string(scenario::noticeable_freeze_ms) +
+               R"(,"relogin":"clean","runtimes_at_once":1,"stragglers":[],"colour":7})");
+  stand_in(
+      "mutex_problem", "logout-blocked", "lost",
+      R"json({"logout_ms":"> 1000 (freed from outside)","logout_returned":false,"owners_left":1,
+               "runtime_threads_left":2,"rows_after_logout":1,"samples_lost":4,
+               "connections_open":1,"longest_ui_freeze_ms":)json" +
+          std::to_string(scenario::noticeable_freeze_ms + 0.1) +
+          R"(,"relogin":"two runtimes","runtimes_at_once":2,"stragglers":["tsp-worker"]})");
+
+  const auto lines = lines_of(run({"--markdown"}).out);
+
+  ASSERT_GE(lines.size(), 14U);
+  for (std::size_t row = 2; row < 14; ++row)
+    EXPECT_THAT(lines[row], MatchesRegex(R"(\| [^|]* \| [^|!]* \| \*\*[^|]* !\*\* \| [^|!]* \|)"));
 }
 
 TEST_F(SideBySide, PrintsOneJsonObject) {
