@@ -26,9 +26,9 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 void Client::login(const std::string& user) {
   session_ = std::make_shared<Session>(user, slot_.start(), surroundings_.store);
   auto& components = session_->components;  // ^ whoever is in it is known, told, waited for
-  session_->runtime->spawn("pool", [this, s = session_] { return keep_pool(s); });
-  components.spawn("time-series worker", [this, s = session_] { return collect_samples(s); });
-  components.spawn("event receiver", [this, s = session_] { return receive_events(s); });
+  session_->runtime->spawn("pool", &Client::keep_pool, this, session_);
+  components.spawn("time-series worker", &Client::collect_samples, this, session_);
+  components.spawn("event receiver", &Client::receive_events, this, session_);
 }
 // [/login]
 
@@ -69,13 +69,11 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
     if (!event) co_return;
 
     ++session->activity->events_received;
-    auto handle = [this, session, event = std::move(*event),
-                   connection = std::move(connection)]() mutable {
-      return handle_event(session, std::move(event), std::move(connection));
-    };
-    if (!session->components.try_spawn("event", std::move(handle))) {
+    if (!session->components.try_spawn("event", &Client::handle_event, this, session,
+                                       std::move(*event), std::move(connection))) {
+      // ^ The door closed a moment ago: what was accepted is finished here.
       // NOLINTNEXTLINE(bugprone-use-after-move): try_spawn moves only from what it accepts.
-      co_await handle();  // ^ the door closed a moment ago: what was accepted is finished here
+      co_await handle_event(session, std::move(*event), std::move(connection));
     }
   }
 }

@@ -246,7 +246,7 @@ void act(World& world, Random& random) {
       if (const auto handle = world.handle(random)) {
         handle->async_join(
             asio::bind_executor(world.runtime->get_executor(), [](const std::exception_ptr&) {}));
-        if (random() % 2 == 0) handle->cancel();
+        if (random() % 2 == 0) handle->interrupt();
       }
       break;
     case 6: {
