@@ -11,7 +11,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
-#include <boost/thread/thread.hpp>
+#include <boost/thread/condition_variable.hpp>
+#include <boost/thread/lock_types.hpp>
+#include <boost/thread/mutex.hpp>
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -223,17 +225,21 @@ TEST(ShutdownReport, CountsAnInterruptedGroupOfOperationsAsNoFailure) {
                                                       needing("both", Rung::interrupt)));
 }
 
+/// Blocks in an interruption point of Boost.Thread.
+void block_until_interrupted(std::latch& blocking) {
+  boost::mutex mutex;
+  boost::condition_variable never;
+  boost::unique_lock<boost::mutex> lock(mutex);
+  blocking.count_down();
+  for (;;) never.wait(lock);
+}
+
 TEST(SpawnBlocking, ACallThatIsInterruptedEndsByOperationAborted) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 1});
   std::latch blocking{1};
   auto future = runtime->spawn_blocking(
-      "sleeper",
-      [&] {
-        blocking.count_down();
-        boost::this_thread::sleep_for(boost::chrono::hours(1));
-      },
-      asio::use_future);
+      "sleeper", [&] { block_until_interrupted(blocking); }, asio::use_future);
   blocking.wait();
 
   const ShutdownReport report = runtime->shutdown(quick);
@@ -256,10 +262,7 @@ TEST(SpawnBlocking, WhoAwaitsACallThatIsInterruptedHasNotFailed) {
   const auto handle = runtime->spawn("awaits", [&]() -> asio::awaitable<void> {
     // So that the call's end ends the task, and not its own interruption.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    const auto call = [&blocking] {
-      blocking.count_down();
-      boost::this_thread::sleep_for(boost::chrono::hours(1));
-    };
+    const auto call = [&blocking] { block_until_interrupted(blocking); };
     co_await runtime->spawn_blocking("sleeper", call);
   });
   blocking.wait();
