@@ -17,10 +17,8 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
-#include <filesystem>
 #include <fstream>
 #include <future>
-#include <iterator>
 #include <latch>
 #include <malloc.h>
 #include <memory>
@@ -28,7 +26,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <tuple>
 #include <unistd.h>
 #include <vector>
 
@@ -45,11 +42,9 @@ using runtime_sharing::Deadlines;
 using runtime_sharing::Rung;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
-using runtime_sharing::TaskHandle;
 using runtime_sharing::TaskScope;
 using std::chrono::milliseconds;
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 /// Returns once every task spawned before has begun: the queue is fair on one thread.
@@ -368,14 +363,14 @@ class NestedScopes {
 };
 
 /// For machines that are busy, and builds that are slow.
-constexpr auto margin = 3s;
+constexpr auto margin = 2s;
 
 TEST(Shutdown, OfTenThousandNestedScopesKeepsTheSumOfItsDeadlines) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 2});
   NestedScopes scopes(*runtime, 10'000);
-  for (std::size_t depth = 0; depth < scopes.depth(); depth += 1'000) {
-    scopes.at(depth).spawn("deaf", wait_for_ever_disabling_cancellation);
+  for (std::size_t depth = 0; depth < scopes.depth(); ++depth) {
+    scopes.at(depth).spawn("deaf", wait_for_ever);
   }
   const Deadlines deadlines{100ms, 100ms, 100ms};
 
@@ -383,41 +378,22 @@ TEST(Shutdown, OfTenThousandNestedScopesKeepsTheSumOfItsDeadlines) {
 
   EXPECT_LT(report.took, deadlines.wait + deadlines.interrupt + deadlines.stop + margin);
   EXPECT_EQ(report.threads_abandoned, 0u);
-  EXPECT_EQ(report.stragglers.size(), 10u);
 }
 
-TEST(Shutdown, OfTenThousandNestedScopesWhoseTasksListenIsGraceful) {
-  const HangGuard guard;
-  const auto runtime = Runtime::start({.threads = 2});
-  NestedScopes scopes(*runtime, 10'000);
-  for (std::size_t depth = 0; depth < scopes.depth(); ++depth) {
-    scopes.at(depth).spawn("listens",
-                           [token = scopes.at(depth).token()]() -> asio::awaitable<void> {
-                             co_await token.cancelled();
-                           });
-  }
-  const Deadlines deadlines{2s, 0ms, 1s};
-
-  const ShutdownReport report = runtime->shutdown(deadlines);
-
-  EXPECT_LT(report.took, deadlines.wait + deadlines.interrupt + deadlines.stop + margin);
-  EXPECT_TRUE(report.graceful());
-}
-
-TEST(Shutdown, OfTwentyThousandDeafTasksUnderFiveHundredScopesAbandonsNothing) {
+TEST(Shutdown, OfTwentyThousandTasksUnderFiveHundredScopesAbandonsNothing) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 2});
   NestedScopes scopes(*runtime, 500);
-  for (int i = 0; i < 20'000; ++i) {
-    scopes.at(static_cast<std::size_t>(i) % scopes.depth()).spawn("deaf", wait_for_ever);
+  for (std::size_t task = 0; task < 20'000; ++task) {
+    scopes.at(task % scopes.depth()).spawn("deaf", wait_for_ever);
   }
-  const Deadlines deadlines{100ms, 1s, 1s};
+  const Deadlines deadlines{100ms, 100ms, 100ms};
 
   const ShutdownReport report = runtime->shutdown(deadlines);
 
   EXPECT_LT(report.took, deadlines.wait + deadlines.interrupt + deadlines.stop + margin);
   EXPECT_EQ(report.threads_abandoned, 0u);
-  EXPECT_NE(report.reached, Rung::abandon);
+  EXPECT_LE(report.reached, Rung::stop);
 }
 
 [[noreturn]] void throw_out_of_a_warning(std::string_view) {
@@ -479,7 +455,7 @@ class ThrowsWhenMoved {
   std::shared_ptr<int> moves_left_;
 };
 
-TEST(AsyncSpawn, WhoAwaitsItIsToldWhenTheTaskThrowsWhileItIsMoved) {
+TEST(AsyncSpawn, ATaskThatThrowsWhileItIsMovedIsNotForgottenInSilence) {
   const HangGuard guard;
   bool has_thrown = true;
   for (int moves = 0; has_thrown; ++moves) {
@@ -488,29 +464,47 @@ TEST(AsyncSpawn, WhoAwaitsItIsToldWhenTheTaskThrowsWhileItIsMoved) {
         Runtime::start({.threads = 1, .on_warning = [&](std::string_view) { ++warnings; }});
     TaskScope scope("scope", runtime->scope());
     const ThrowsWhenMoved task(moves);
-    bool was_told = false;
+    bool went_on = false;
 
-    const auto handle = runtime->spawn("awaits", [&]() -> asio::awaitable<void> {
+    runtime->spawn("awaits", [&]() -> asio::awaitable<void> {
       try {
         co_await scope.async_spawn("spawned", task);
       } catch (const std::exception&) {
         // The error is an answer.
       }
-      was_told = true;
+      went_on = true;
     });
-    std::exception_ptr end_of_the_awaiter;
-    try {
-      handle.async_join(asio::use_future).get();
-    } catch (...) {
-      end_of_the_awaiter = std::current_exception();
-    }
     scope.close();
     const ShutdownReport report = runtime->shutdown(quick);
     has_thrown = task.has_thrown();
 
-    EXPECT_TRUE(was_told) << "when move " << moves << " threw; it ended with "
-                          << code_of(end_of_the_awaiter).message() << ", failures "
-                          << report.failures_total << ", warnings " << warnings << ", " << report;
+    EXPECT_TRUE(went_on || report.failures_total > 0 || warnings > 0)
+        << "when move " << moves << " threw";
+  }
+}
+
+/// An operation that throws when it is begun: when the coroutine is suspended already.
+asio::awaitable<void> begin_an_operation_that_throws() {
+  const auto initiation = [](auto&&) { throw std::runtime_error("while it was begun"); };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(initiation,
+                                                                        asio::use_awaitable);
+}
+
+TEST(TaskScope, AnOperationThatThrowsWhenItIsBegunIsNotForgottenInSilence) {
+  const HangGuard guard;
+  for (const bool in_first_step : {false, true}) {
+    std::atomic<int> warnings{0};
+    const auto runtime =
+        Runtime::start({.threads = 1, .on_warning = [&](std::string_view) { ++warnings; }});
+
+    runtime->spawn("task", [in_first_step]() -> asio::awaitable<void> {
+      if (!in_first_step) co_await asio::post(asio::use_awaitable);
+      co_await begin_an_operation_that_throws();
+    });
+    const ShutdownReport report = runtime->shutdown(quick);
+
+    EXPECT_TRUE(report.failures_total > 0 || warnings > 0)
+        << (in_first_step ? "in the first step" : "in a later step");
   }
 }
 

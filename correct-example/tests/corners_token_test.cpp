@@ -150,7 +150,8 @@ asio::awaitable<void> dispatch_inline(CancellationToken token) {
   }
 }
 
-// Both are for a build with AddressSanitizer and BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING.
+// BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING does not reach the frames of coroutines, so it is the
+// scribbling above that makes a late look at a frame a crash, or a report of AddressSanitizer.
 TEST(CancelOn, AnOperationOfATaskMayCompleteInline) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 1});
@@ -273,24 +274,6 @@ TEST(CancellationToken, KeepsAnOverAlignedHandlerOfAnyOtherContextWhereItWantsTo
 
   token.cancel();
   context.run();
-
-  EXPECT_EQ(calls, 16);
-  EXPECT_EQ(misplaced, 0);
-}
-
-TEST(TaskExecutor, KeepsAnOverAlignedFunctionWhereItWantsToBe) {
-  const HangGuard guard;
-  const auto runtime = Runtime::start({.threads = 1});
-  std::atomic<int> misplaced{0};
-  std::atomic<int> calls{0};
-
-  const auto handle = runtime->spawn("task", [&]() -> asio::awaitable<void> {
-    const auto executor = co_await asio::this_coro::executor;
-    for (int i = 0; i < 16; ++i) asio::post(executor, OverAligned(misplaced, calls));
-    co_await asio::post(asio::use_awaitable);
-  });
-  handle.async_join(asio::use_future).get();
-  runtime->shutdown();
 
   EXPECT_EQ(calls, 16);
   EXPECT_EQ(misplaced, 0);
