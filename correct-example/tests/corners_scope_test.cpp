@@ -138,16 +138,24 @@ TEST(Fairness, AStepFromOutsideGetsItsTurnAmongTasksThatYieldForEver) {
 TEST(ScopeDestructor, InAFrameThatIsDestroyedAtTheRungStopItDoesNotWait) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 1});
+  const CancellationToken earlier_waits;
+  std::latch later_begins{1};
   runtime->spawn("owner", [&]() -> asio::awaitable<void> {
-    TaskScope scope("session", runtime->scope());
     // One suspended earlier than the owner and one later: whichever is destroyed first.
-    scope.spawn("earlier", wait_for_ever_disabling_cancellation);
-    co_await asio::post(asio::use_awaitable);
-    co_await asio::post(asio::use_awaitable);
-    scope.spawn("later", wait_for_ever_disabling_cancellation);
+    TaskScope scope("session", runtime->scope());
+    scope.spawn("earlier", [&]() -> asio::awaitable<void> {
+      earlier_waits.cancel();
+      co_await wait_for_ever_disabling_cancellation();
+    });
+    co_await earlier_waits.cancelled();
+    scope.spawn("later", [&]() -> asio::awaitable<void> {
+      later_begins.count_down();
+      co_await wait_for_ever_disabling_cancellation();
+    });
     co_await wait_for_ever_disabling_cancellation();
   });
-  for (int i = 0; i < 8; ++i) let_tasks_begin(*runtime);
+  later_begins.wait();
+  let_tasks_begin(*runtime);
 
   const ShutdownReport report = runtime->shutdown({0ms, 0ms, 1500ms});
 
