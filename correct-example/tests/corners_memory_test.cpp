@@ -143,7 +143,8 @@ struct Unwilling {
   template <typename Function>
   void execute(Function&& function) const {
     if ((*refusals)-- > 0) throw std::bad_alloc();
-    context->get_executor().execute(std::forward<Function>(function));
+    asio::require(context->get_executor(), asio::execution::blocking.never)
+        .execute(std::forward<Function>(function));
   }
   bool operator==(const Unwilling&) const noexcept = default;
 

@@ -352,7 +352,8 @@ struct Failing {
   template <typename Function>
   void execute(Function&& function) const {
     if ((*calls_until_failure)-- == 0) throw std::runtime_error("the executor fails");
-    context->get_executor().execute(std::forward<Function>(function));
+    asio::require(context->get_executor(), asio::execution::blocking.never)
+        .execute(std::forward<Function>(function));
   }
   bool operator==(const Failing&) const noexcept = default;
 
