@@ -157,7 +157,7 @@ TEST(ScopeDestructor, InAFrameThatIsDestroyedAtTheRungStopItDoesNotWait) {
   later_begins.wait();
   let_tasks_begin(*runtime);
 
-  const ShutdownReport report = runtime->shutdown({0ms, 0ms, 1500ms});
+  const ShutdownReport report = runtime->shutdown({0ms, 100ms, 1500ms});
 
   EXPECT_EQ(report.threads_abandoned, 0u);
   EXPECT_EQ(report.reached, Rung::stop);
