@@ -5,11 +5,11 @@
 #include "correct-example/tests/endless_tasks.hpp"
 #include "correct-example/tests/hang_guard.hpp"
 #include "correct-example/tests/shutdown_reports.hpp"
-#include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/runtime.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
@@ -27,7 +27,9 @@
 #include <pthread.h>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -100,7 +102,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using boost::system::error_code;
-using runtime_sharing::cancel_on;
 using runtime_sharing::CancellationToken;
 using runtime_sharing::DropGuard;
 using runtime_sharing::Rung;
