@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <array>
 #include <coroutine>
 #include <span>
 #include <string>
@@ -53,6 +54,8 @@ void use() {
   guarded.with([](Value& value) { return value.data(); });
 #elif defined(POINTER_IN_A_PAIR)
   guarded.with([](Value& value) { return std::pair(value.size(), &value); });
+#elif defined(ARRAY_OF_POINTERS)
+  guarded.with([](Value& value) { return std::array{value.data(), value.data()}; });
 #elif defined(VIEW)
   guarded.with([](Value& value) { return value | std::views::drop(1); });
 #elif defined(STRING_VIEW)
