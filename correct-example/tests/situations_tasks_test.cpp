@@ -216,6 +216,8 @@ TEST(Runtime, ABlockingCallThatAShutdownInterruptsMakesItsAwaiterNoFailure) {
           boost::unique_lock<boost::mutex> lock(mutex);
           for (;;) condition.wait(lock);  // an interruption point
         };
+        // So that it is the call that ends the wait, not the interruption of this task.
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         co_await runtime.spawn_blocking("call", call);
       },
       {0ms, 20s, 20s});
