@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,19 @@ Result in_time(std::future<Result> future, std::string_view what) {
     std::abort();
   }
   return future.get();
+}
+
+/// Returns once the condition holds, or ends the process.
+template <typename Condition>
+void wait_until(Condition condition, std::string_view what) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) {
+      std::cerr << "after 20 seconds still not: " << what << '\n' << std::flush;
+      std::abort();
+    }
+    std::this_thread::yield();
+  }
 }
 
 /// Time enough for every rung: no deadline decides anything.

