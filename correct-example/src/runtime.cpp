@@ -3,6 +3,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <boost/thread/exceptions.hpp>
+#include <boost/thread/thread.hpp>
 
 #include "runtime_core.hpp"
 #include <new>
@@ -95,6 +96,8 @@ void BlockingCall::run() noexcept {
   } catch (...) {
     error = std::current_exception();
   }
+  // An interruption that the call has ignored is not meant for what it leaves.
+  const boost::this_thread::disable_interruption not_any_more;
   end(std::move(error));
 }
 

@@ -48,10 +48,10 @@ RuntimeCore::RuntimeCore(Runtime::Options chosen)
       context(options.threads),
       tree(std::make_shared<RuntimeTree>(context.get_executor(), options)),
       root_state((tree->begin(),
-                  new ScopeState("runtime '" + options.name + "', generation " +
-                                     std::to_string(options.generation),
-                                 CancellationToken(), tree, nullptr, ScopeLimits(),
-                                 Errc::runtime_shut_down))),
+                  ScopeState::make("runtime '" + options.name + "', generation " +
+                                       std::to_string(options.generation),
+                                   CancellationToken(), tree, nullptr, ScopeLimits(),
+                                   Errc::runtime_shut_down))),
       root(root_state),
       ladder(*this),
       keep_running_(asio::make_work_guard(context)) {}

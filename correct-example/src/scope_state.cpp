@@ -94,14 +94,13 @@ void intrusive_ptr_release(const ScopeState* scope) noexcept {
 }
 
 ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
-                       std::shared_ptr<ScopeTree> scope_tree,
-                       const boost::intrusive_ptr<ScopeState>& parent, ScopeLimits limits,
-                       Errc refusal)
+                       std::shared_ptr<ScopeTree> scope_tree, ScopeState* parent,
+                       ScopeLimits limits, Errc refusal)
     : name(std::move(scope_name)),
       token(std::move(scope_token)),
       tree(std::move(scope_tree)),
       depth(parent ? parent->depth + 1 : 0),
-      parent_(parent.get()),
+      parent_(parent),
       limits_(limits),
       refusal_(refusal),
       shards_(tree->lines()),
@@ -109,8 +108,21 @@ ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
       to_be_drained_(shards_.size()) {
   if (limits.max_tasks != ScopeLimits().max_tasks)
     places_ = &own_places_.emplace(Places{limits.max_tasks, places_});
-  if (parent_ == nullptr) return;
-  intrusive_ptr_add_ref(parent_);
+  if (parent_ != nullptr) intrusive_ptr_add_ref(parent_);
+}
+
+boost::intrusive_ptr<ScopeState> ScopeState::make(std::string scope_name,
+                                                  CancellationToken scope_token,
+                                                  std::shared_ptr<ScopeTree> scope_tree,
+                                                  ScopeState* parent, ScopeLimits limits,
+                                                  Errc refusal) {
+  boost::intrusive_ptr made(new ScopeState(std::move(scope_name), std::move(scope_token),
+                                           std::move(scope_tree), parent, limits, refusal));
+  if (parent != nullptr) made->enter_parent();
+  return made;
+}
+
+void ScopeState::enter_parent() noexcept {
   {
     const std::lock_guard lock(tree->mutex);
     if (!parent_->closed_) {

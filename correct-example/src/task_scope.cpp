@@ -10,14 +10,12 @@ TaskScope::TaskScope(boost::intrusive_ptr<detail::ScopeState> state) noexcept
 // A scope is called by what a refused caller reads in the error.
 TaskScope::TaskScope(const std::string& name, const boost::asio::any_io_executor& executor,
                      const CancellationToken& parent_token, ScopeLimits limits)
-    : TaskScope(boost::intrusive_ptr(
-          new detail::ScopeState("scope '" + name + "'", parent_token.child_token(),
-                                 detail::ScopeTree::on(executor), nullptr, limits))) {}
+    : TaskScope(detail::ScopeState::make("scope '" + name + "'", parent_token.child_token(),
+                                         detail::ScopeTree::on(executor), nullptr, limits)) {}
 
 TaskScope::TaskScope(const std::string& name, TaskScope& parent, ScopeLimits limits)
-    : TaskScope(boost::intrusive_ptr(
-          new detail::ScopeState("scope '" + name + "'", parent.token().child_token(),
-                                 parent.state_->tree, parent.state_, limits))) {}
+    : TaskScope(detail::ScopeState::make("scope '" + name + "'", parent.token().child_token(),
+                                         parent.state_->tree, parent.state_.get(), limits)) {}
 
 TaskScope::~TaskScope() {
   close();

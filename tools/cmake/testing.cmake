@@ -28,11 +28,12 @@ function(add_unit_tests target)
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()
 
-# add_compile_test(<name> SOURCE file LIBRARY target [DEFINE macro MUST_SAY regex]): compiles one
-# file as a user of the library does, and writes nothing. Without MUST_SAY it must compile; with it,
-# it must not, by a static_assert whose text matches.
+# add_compile_test(<name> SOURCE file LIBRARY target [DEFINE macro] [OPTIONS ...]
+# [MUST_SAY regex | COMPILER_MUST_SAY regex]): compiles one file as a user of the library does, and
+# writes nothing. Without a regex it must compile; with MUST_SAY it must not, by a static_assert
+# whose text matches; with COMPILER_MUST_SAY what the compiler says must match.
 function(add_compile_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SOURCE;LIBRARY;DEFINE;MUST_SAY" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SOURCE;LIBRARY;DEFINE;MUST_SAY;COMPILER_MUST_SAY" "OPTIONS")
   set(define)
   if(arg_DEFINE)
     set(define -D${arg_DEFINE})
@@ -41,11 +42,13 @@ function(add_compile_test name)
   add_test(NAME ${name}
     COMMAND ${CMAKE_CXX_COMPILER} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION} -fsyntax-only
             "$<$<BOOL:${folders}>:-I$<JOIN:${folders},;-I>>" -DBOOST_ASIO_SEPARATE_COMPILATION
-            ${define} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE}
+            ${define} ${arg_OPTIONS} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE}
     COMMAND_EXPAND_LISTS)
   set_tests_properties(${name} PROPERTIES TIMEOUT 60 LABELS compile)
   if(arg_MUST_SAY)
     set_tests_properties(${name} PROPERTIES
       PASS_REGULAR_EXPRESSION "error: static assertion failed[^\n]*: ${arg_MUST_SAY}")
+  elseif(arg_COMPILER_MUST_SAY)
+    set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${arg_COMPILER_MUST_SAY}")
   endif()
 endfunction()

@@ -69,9 +69,14 @@ inline std::atomic<ReportFunction> report_function{report_and_abort};
 /// The locks that a thread has taken and not released. Each thread has its own.
 class HeldLocks {
  public:
-  static HeldLocks& of_this_thread() {
-    static thread_local HeldLocks held;
-    return held;
+  /// Null when the thread's locals are gone: static objects may still lock as the process ends.
+  static HeldLocks* of_this_thread() {
+    static thread_local bool is_gone = false;
+    static thread_local const struct Owner {
+      ~Owner() { is_gone = true; }
+      std::unique_ptr<HeldLocks> locks = std::make_unique<HeldLocks>();
+    } owner;
+    return is_gone ? nullptr : owner.locks.get();
   }
 
   /// So that add() cannot fail: a lock that is taken is also noted.
@@ -117,13 +122,17 @@ class HeldLocks {
 struct CheckPolicy {
   class Handler {
    public:
-    explicit Handler(const std::string& task) noexcept : task_(task) { locks_.enter_handler(); }
-    ~Handler() { locks_.leave_handler(task_); }
+    explicit Handler(const std::string& task) noexcept : task_(task) {
+      if (locks_ != nullptr) locks_->enter_handler();
+    }
+    ~Handler() {
+      if (locks_ != nullptr) locks_->leave_handler(task_);
+    }
     Handler(const Handler&) = delete;
     Handler& operator=(const Handler&) = delete;
 
    private:
-    HeldLocks& locks_ = HeldLocks::of_this_thread();
+    HeldLocks* const locks_ = HeldLocks::of_this_thread();
     const std::string& task_;
   };
 
@@ -158,24 +167,24 @@ class Mutex {
 
   /// Throws what boost::mutex throws; std::bad_alloc, not locked.
   void lock(std::source_location where = std::source_location::current()) {
-    auto& held = detail::HeldLocks::of_this_thread();
-    held.make_room();
+    auto* const held = detail::HeldLocks::of_this_thread();
+    if (held != nullptr) held->make_room();
     mutex_.lock();
-    held.add(this, name_, where);
+    if (held != nullptr) held->add(this, name_, where);
   }
 
   /// The same without waiting; false if it is taken.
   bool try_lock(std::source_location where = std::source_location::current()) {
-    auto& held = detail::HeldLocks::of_this_thread();
-    held.make_room();
+    auto* const held = detail::HeldLocks::of_this_thread();
+    if (held != nullptr) held->make_room();
     if (!mutex_.try_lock()) return false;
-    held.add(this, name_, where);
+    if (held != nullptr) held->add(this, name_, where);
     return true;
   }
 
   /// On any thread, as far as the checker is concerned.
   void unlock() {
-    detail::HeldLocks::of_this_thread().remove(this);
+    if (auto* const held = detail::HeldLocks::of_this_thread()) held->remove(this);
     mutex_.unlock();
   }
 

@@ -181,6 +181,10 @@ class ScopeState {
   using Hook = boost::intrusive::list_member_hook<>;
   using DrainedOnes = boost::intrusive_ptr<ScopeState>;
 
+  ScopeState(std::string scope_name, CancellationToken scope_token,
+             std::shared_ptr<ScopeTree> scope_tree, ScopeState* parent, ScopeLimits limits,
+             Errc refusal);
+  void enter_parent() noexcept;
   bool is_full() const noexcept;
   error_code take_places() noexcept;
   void give_places_back() noexcept;

@@ -162,6 +162,9 @@ class SpawnedTask final : public CoroutineTask {
         };
         task.begin(std::apply(call, *task.call_), running);
       } catch (...) {
+        // An operation that throws as it is begun leaves its coroutine where it is suspended, and
+        // comes out here as it comes out of any later step: at whoever runs the context.
+        if (!running) throw;
         running.ended(std::current_exception());
       }
     }

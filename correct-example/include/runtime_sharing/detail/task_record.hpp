@@ -79,6 +79,8 @@ class TaskGuard {
 
   /// `error`: the exception that left the task, if one did.
   void ended(const std::exception_ptr& error) noexcept;
+  /// Nothing was told yet.
+  explicit operator bool() const noexcept { return record_ != nullptr; }
   /// The task never began, and does not count.
   void forget() noexcept;
 
