@@ -1,6 +1,7 @@
 #include "runtime_sharing/detail/handler_waiter.hpp"
 
 #include "runtime_sharing/cancel_on.hpp"
+#include "runtime_sharing/detail/memory.hpp"
 
 #include <utility>
 
@@ -43,15 +44,8 @@ const HandlerWaiter*& Posted::being_posted() noexcept {
 void OperationCanceller::begin(TokenState& token, WakeQueue& queue) noexcept {
   if (finished_) return;
   intrusive_ptr_add_ref(this);
-  // The operation goes on already, and nobody could be told that there is no memory.
-  for (;;) {
-    try {
-      if (!token.wait(*this, queue)) intrusive_ptr_release(this);
-      return;
-    } catch (const std::bad_alloc&) {
-      std::this_thread::yield();
-    }
-  }
+  // The operation goes on already.
+  if (!once_there_is_memory([&] { return token.wait(*this, queue); })) intrusive_ptr_release(this);
 }
 
 void OperationCanceller::finish() noexcept {

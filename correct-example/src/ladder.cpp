@@ -1,5 +1,6 @@
 #include "ladder.hpp"
 
+#include "runtime_sharing/detail/memory.hpp"
 #include "runtime_sharing/detail/task.hpp"
 
 #include <boost/system/system_error.hpp>
@@ -19,18 +20,17 @@ std::chrono::steady_clock::time_point later(std::chrono::steady_clock::time_poin
                                             std::chrono::milliseconds delay) noexcept {
   using Time = std::chrono::steady_clock::time_point;
   if (delay <= delay.zero()) return start;
-  return delay < Time::max() - start ? start + delay : Time::max();
+  const auto longest = std::chrono::floor<std::chrono::milliseconds>(Time::max() - start);
+  return delay < longest ? start + delay : Time::max();
 }
 
-/// Counted, and named as long as there is room and memory for names.
-void add_straggler(ShutdownReport& report, const TaskRecord& task, Rung needed) noexcept {
-  report.reached = std::max(report.reached, needed);
+/// Counted, and named as long as there is room for names.
+void add_straggler(ShutdownReport& report, const TaskRecord& task) noexcept {
+  report.reached = std::max(report.reached, task.needed);
   ++report.stragglers_total;
   if (report.stragglers.size() >= ShutdownReport::max_names) return;
-  try {
-    report.stragglers.push_back({task.name, needed, task.destroyed});
-  } catch (const std::bad_alloc&) {  // it is counted
-  }
+  once_there_is_memory(
+      [&] { report.stragglers.push_back({task.name, task.needed, task.destroyed}); });
 }
 
 }  // namespace
@@ -48,7 +48,8 @@ ShutdownReport Ladder::climb(Deadlines deadlines) {
     shorten_schedule(deadlines);
     tree.changed.wait(lock, [this] { return is_done(); });
   }
-  return report_;
+  lock.unlock();
+  return report();
 }
 
 void Ladder::begin(Deadlines deadlines) {
@@ -88,9 +89,11 @@ bool Ladder::is_climbed_here() const noexcept {
   return climbed_here == this;
 }
 
-ShutdownReport Ladder::report() const {
-  const std::lock_guard lock(scope_.tree->mutex);
-  return report_;
+ShutdownReport Ladder::report() const noexcept {
+  return once_there_is_memory([this] {
+    const std::lock_guard lock(scope_.tree->mutex);
+    return report_;
+  });
 }
 
 std::shared_ptr<void> Ladder::keep_alive() {
@@ -126,20 +129,19 @@ void Ladder::climb_all() noexcept {
     std::unique_lock lock(scope_.tree->mutex);
     wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });
   }
-  std::vector<Interrupted> interrupted;
-  interrupt_deaf_tasks(interrupted);
+  const auto interrupted = interrupt_deaf_tasks();
   ShutdownReport report;
   climb_on(interrupted, report);  // stop, abandon
 
-  for (const auto& [task, needed] : interrupted) add_straggler(report, *task, needed);
+  for (const auto& task : interrupted) add_straggler(report, *task);
   scope_.add_to(report);
   report.took = Clock::now() - begun;
   {
     const std::lock_guard lock(scope_.tree->mutex);
     report_ = std::move(report);
   }
-  climbed_here = below;
   done.cancel();
+  climbed_here = below;
   const std::lock_guard lock(scope_.tree->mutex);
   scope_.tree->changed.notify_all();
 }
@@ -147,47 +149,39 @@ void Ladder::climb_all() noexcept {
 
 /// None of them if there was no memory for the list until it was too late to interrupt.
 ScopeState::Records Ladder::unfinished() const noexcept {
-  for (;;) {
+  for (;; std::this_thread::yield()) {
     try {
       return scope_.unfinished();
     } catch (const std::bad_alloc&) {
-      std::unique_lock lock(scope_.tree->mutex);
+      const std::lock_guard lock(scope_.tree->mutex);
       if (Clock::now() >= schedule_.interrupt) return {};
     }
-    std::this_thread::yield();
   }
 }
 
 /// Those in the deepest scopes first, because a task may be waiting for the scopes below its own and
 /// is not deaf then: once those have ended it has a while to end by itself, before it is interrupted
-/// as well.
-void Ladder::interrupt_deaf_tasks(std::vector<Interrupted>& interrupted) noexcept {
+/// as well. Returns who was interrupted.
+ScopeState::Records Ladder::interrupt_deaf_tasks() noexcept {
   auto tasks = unfinished();
   const auto depth_of = [](const auto& task) { return task->scope->depth; };
+  const auto are_apart = [&](const auto& a, const auto& b) { return depth_of(a) != depth_of(b); };
   std::ranges::sort(tasks, std::ranges::greater(), depth_of);
-  std::vector<std::span<boost::intrusive_ptr<TaskRecord>>> levels;
-  try {
-    for (auto first = tasks.begin(); first != tasks.end();) {
-      const auto last = std::ranges::find_if(
-          first, tasks.end(), [&](const auto& task) { return depth_of(task) != depth_of(*first); });
-      levels.emplace_back(first, last);
-      first = last;
-    }
-    interrupted.reserve(tasks.size());
-  } catch (const std::bad_alloc&) {
-    return;
+
+  Clock::rep steps_left = 2;
+  for (std::size_t i = 1; i < tasks.size(); ++i) steps_left += are_apart(tasks[i - 1], tasks[i]) * 2;
+  for (auto first = tasks.begin(); first != tasks.end();) {
+    const auto last =
+        std::find_if(first, tasks.end(), [&](const auto& task) { return are_apart(task, *first); });
+    const std::span level(first, last);
+    if (first != tasks.begin()) wait_for_ends(level, steps_left);
+    for (auto& task : level) task->ended ? task.reset() : task->interrupt();
+    wait_for_ends(level, steps_left - 1);
+    steps_left -= 2;
+    first = last;
   }
-  auto steps_left = static_cast<Clock::rep>(2 * levels.size());
-  for (const auto& level : levels) {
-    if (&level != &levels.front()) wait_for_ends(level, steps_left);
-    --steps_left;
-    for (const auto& task : level) {
-      if (task->ended) continue;
-      task->interrupt();
-      interrupted.push_back({task, Rung::interrupt});
-    }
-    wait_for_ends(level, steps_left--);
-  }
+  std::erase(tasks, nullptr);
+  return tasks;
 }
 
 /// For a fair share of the time that is left.
@@ -199,7 +193,7 @@ void Ladder::wait_for_ends(std::span<const boost::intrusive_ptr<TaskRecord>> tas
   const auto now = Clock::now();
   const auto end_of_step = now + (schedule_.interrupt - now) / steps_left;
   for (const auto& task : tasks) {
-    while (!task->ended) {
+    while (task && !task->ended) {
       const auto limit = std::min(end_of_step, schedule_.interrupt);
       if (Clock::now() >= limit) break;
       tree.changed.wait_until(lock, limit);
@@ -209,13 +203,10 @@ void Ladder::wait_for_ends(std::span<const boost::intrusive_ptr<TaskRecord>> tas
 }
 
 /// A scope of a runtime that lives on leaves them behind.
-void Ladder::climb_on(std::span<Interrupted> left, ShutdownReport& report) noexcept {
-  try {
-    report.scope = scope_.name;
-  } catch (const std::bad_alloc&) {  // it says the rest
-  }
-  for (auto& [task, needed] : left) {
-    if (!task->ended) needed = Rung::abandon;
+void Ladder::climb_on(const ScopeState::Records& interrupted, ShutdownReport& report) noexcept {
+  once_there_is_memory([&] { report.scope = scope_.name; });
+  for (const auto& task : interrupted) {
+    if (!task->ended) task->needed = Rung::abandon;
   }
 }
 

@@ -8,7 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <span>
-#include <vector>
 
 namespace runtime_sharing::detail {
 
@@ -22,8 +21,7 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   Ladder& operator=(const Ladder&) = delete;
   virtual ~Ladder() = default;
 
-  /// The first caller climbs, later ones shorten its deadlines and wait for its report. Throws
-  /// std::bad_alloc if there is no memory for the report's copy, and may be called again.
+  /// The first caller climbs, later ones shorten its deadlines and wait for its report.
   ShutdownReport climb(Deadlines deadlines);
   /// The same on a thread of its own. Throws boost::thread_resource_error or std::bad_alloc, and
   /// then nothing has begun.
@@ -37,18 +35,12 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   bool is_done() const noexcept { return done.is_cancelled(); }
   /// This thread climbs it.
   bool is_climbed_here() const noexcept;
-  ShutdownReport report() const;
+  ShutdownReport report() const noexcept;
 
   const CancellationToken done;  ///< cancelled when the report is there
 
  protected:
   using Clock = std::chrono::steady_clock;
-
-  /// Somebody who was interrupted.
-  struct Interrupted {
-    boost::intrusive_ptr<TaskRecord> task;
-    Rung needed;
-  };
 
   /// When the ladder leaves a rung for the next.
   struct Schedule {
@@ -56,7 +48,7 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   };
 
   /// What ends those who have not ended by now: says what each of them needed.
-  virtual void climb_on(std::span<Interrupted> left, ShutdownReport& report) noexcept;
+  virtual void climb_on(const ScopeState::Records& interrupted, ShutdownReport& report) noexcept;
   /// Lives for as long as somebody climbs.
   virtual std::shared_ptr<void> keep_alive();
   virtual void stands_on(boost::thread thread) noexcept { thread.detach(); }
@@ -76,7 +68,7 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   void shorten_schedule(Deadlines deadlines) noexcept;
   void climb_all() noexcept;
   ScopeState::Records unfinished() const noexcept;
-  void interrupt_deaf_tasks(std::vector<Interrupted>& interrupted) noexcept;
+  ScopeState::Records interrupt_deaf_tasks() noexcept;
   void wait_for_ends(std::span<const boost::intrusive_ptr<TaskRecord>> tasks,
                      Clock::rep steps_left) noexcept;
 

@@ -1,5 +1,7 @@
 #include "runtime_core.hpp"
 
+#include "runtime_sharing/detail/memory.hpp"
+
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
@@ -128,11 +130,7 @@ void RuntimeCore::run_handlers() noexcept {
       context.run();
       return;
     } catch (const std::exception& exception) {
-      try {
-        tree->warn(std::string("a handler posted to the executor threw: ") + exception.what());
-      } catch (const std::bad_alloc&) {
-        tree->warn("a handler posted to the executor threw");
-      }
+      tree->warn_of("a handler posted to the executor threw: ", exception.what());
     } catch (...) {
       tree->warn("a handler posted to the executor threw something that is no std::exception");
     }
@@ -204,7 +202,7 @@ bool RuntimeCore::running_in_this_thread() const noexcept {
 // ---- The end
 
 ShutdownReport RuntimeCore::shutdown(Deadlines deadlines) {
-  if (running_in_this_thread() || ladder.is_climbed_here()) {
+  if (running_in_this_thread() || (ladder.is_climbed_here() && !ladder.is_done())) {
     throw boost::system::system_error(
         make_error_code(boost::system::errc::resource_deadlock_would_occur),
         "shutdown() would wait for its own thread, which belongs to " + root_state->name +
@@ -215,20 +213,24 @@ ShutdownReport RuntimeCore::shutdown(Deadlines deadlines) {
   return ladder.climb(deadlines);
 }
 
+/// There is no thread for the ladder: the context is stopped, its threads end and destroy the rest.
+void RuntimeCore::stop_without_ladder(const char* reason) noexcept {
+  tree->warn_of("it could only be stopped: ", reason);
+  root_state->close();
+  root_state->token.cancel();
+  keep_running_.reset();
+  context.stop();
+  const std::lock_guard lock(tree->mutex);
+  for (auto& own : workers_) own.thread.detach();
+}
+
 void RuntimeCore::release() noexcept {
   if (!ladder.has_begun()) {
-    tree->warn(root_state->name + " was dropped without shutdown(): shutting it down now");
+    tree->warn_of(root_state->name, " was dropped without shutdown(): shutting it down now");
     try {
       core_of_this_thread != nullptr ? ladder.begin({}) : static_cast<void>(ladder.climb({}));
     } catch (const std::exception& exception) {
-      // No thread for the ladder: the context is stopped, its threads end and destroy the rest.
-      tree->warn(exception.what());
-      root_state->close();
-      root_state->token.cancel();
-      keep_running_.reset();
-      context.stop();
-      const std::lock_guard lock(tree->mutex);
-      for (auto& own : workers_) own.thread.detach();
+      if (!ladder.has_begun()) stop_without_ladder(exception.what());
     }
   }
   // A thread's handle keeps what the thread ran alive, and so this core: none may stay in it.
@@ -246,12 +248,11 @@ void RuntimeCore::release() noexcept {
 
 // ---- The last two rungs
 
-void RuntimeCore::RuntimeLadder::climb_on(std::span<Interrupted> left,
+void RuntimeCore::RuntimeLadder::climb_on(const ScopeState::Records& interrupted,
                                           ShutdownReport& report) noexcept {
-  const auto was_left = [](const Interrupted& one) { return !one.task->ended; };
-  const auto first_ended = std::ranges::partition(left, was_left).begin();
-  const std::span still_there(left.begin(), first_ended);
-
+  for (const auto& task : interrupted) {
+    if (!task->ended) task->needed = Rung::stop;
+  }
   report.threads_abandoned = stop_threads();
   if (report.threads_abandoned > 0) report.reached = Rung::abandon;
   bool hangs_in_destruction = false;
@@ -259,14 +260,11 @@ void RuntimeCore::RuntimeLadder::climb_on(std::span<Interrupted> left,
     const std::lock_guard lock(scope_.tree->mutex);
     hangs_in_destruction = core_.is_destroying_;
   }
-  for (auto& [task, needed] : still_there) {
+  for (const auto& task : interrupted) {
     const bool is_stuck = task->running || (hangs_in_destruction && !task->ended);
-    needed = is_stuck ? Rung::abandon : Rung::stop;
+    if (task->needed == Rung::stop && is_stuck) task->needed = Rung::abandon;
   }
-  try {
-    report.runtime = core_.options.name;
-  } catch (const std::bad_alloc&) {  // it says the rest
-  }
+  once_there_is_memory([&] { report.runtime = core_.options.name; });
   report.generation = core_.options.generation;
 }
 
@@ -287,7 +285,7 @@ std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
     // long as there are fewer and fewer of them.
     const auto on_its_way = [](const Worker& own) { return !own.left && own.user_code == 0; };
     for (std::size_t frames = size(lock); !all_have_left();) {
-      scope_.tree->changed.wait_for(lock, std::chrono::milliseconds(50));
+      wait_until(lock, Clock::now() + std::chrono::milliseconds(50), all_have_left);
       const std::size_t frames_before = std::exchange(frames, size(lock));
       const bool destroys = core_.is_destroying_ && frames < frames_before;
       if (!destroys && std::ranges::none_of(core_.workers_, on_its_way)) break;

@@ -77,7 +77,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
     boost::thread thread;  // guarded by the mutex of the tree
 
    private:
-    void climb_on(std::span<Interrupted> left, ShutdownReport& report) noexcept override;
+    void climb_on(const ScopeState::Records& interrupted, ShutdownReport& report) noexcept override;
     std::size_t stop_threads() noexcept;
     std::size_t size(std::unique_lock<AdaptiveMutex>& lock) const noexcept;
     std::shared_ptr<void> keep_alive() override { return core_.shared_from_this(); }
@@ -105,6 +105,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   void work(Worker& own, std::size_t number) noexcept;
   void run_handlers() noexcept;
   static void call(const std::function<void()>& hook) noexcept;
+  void stop_without_ladder(const char* reason) noexcept;
   void destroy_suspended() noexcept;
   void run_blocking(BlockingTasks::iterator entry, const std::shared_ptr<TaskGuard>& guard,
                     std::shared_ptr<BlockingCall> call) noexcept;

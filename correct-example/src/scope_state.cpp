@@ -1,5 +1,7 @@
 #include "runtime_sharing/detail/scope_state.hpp"
 
+#include "runtime_sharing/detail/memory.hpp"
+
 #include "ladder.hpp"
 
 #include <boost/asio/error.hpp>
@@ -12,18 +14,14 @@
 namespace runtime_sharing::detail {
 namespace {
 
-/// Without words if there is no memory for them. Runs user code: what().
-Failure failure_of(const std::string& task_name, const std::exception_ptr& error) noexcept {
+/// Runs user code: what().
+Failure failure_of(const std::string& task_name, const std::exception_ptr& error) {
   try {
-    try {
-      std::rethrow_exception(error);
-    } catch (const std::exception& exception) {
-      return {task_name, exception.what()};
-    } catch (...) {
-      return {task_name, "an exception that is no std::exception"};
-    }
+    std::rethrow_exception(error);
+  } catch (const std::exception& exception) {
+    return {task_name, exception.what()};
   } catch (...) {
-    return {};
+    return {task_name, "an exception that is no std::exception"};
   }
 }
 
@@ -38,13 +36,9 @@ void tell(std::list<Places::Waiting>& called) noexcept {
 TaskGuard::~TaskGuard() {
   if (!record_) return;
   record_->destroyed = true;
-  std::exception_ptr error;
-  try {
-    error = std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
-  } catch (...) {
-    error = std::current_exception();
-  }
-  ended(error);
+  ended(once_there_is_memory([] {
+    return std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
+  }));
 }
 
 void TaskGuard::ended(const std::exception_ptr& error) noexcept {
@@ -211,16 +205,13 @@ void ScopeState::count_out(TaskRecord& record, const std::exception_ptr& error,
 }
 
 void ScopeState::fail(const std::string& task_name, const std::exception_ptr& error) noexcept {
-  const Failure failure = failure_of(task_name, error);
+  const Failure failure = once_there_is_memory([&] { return failure_of(task_name, error); });
   {
     const std::lock_guard lock(tree->mutex);
     for (ScopeState* scope = this; scope != nullptr; scope = scope->parent_) {
       ++scope->failures_total_;
-      if (scope->failures_.size() >= ShutdownReport::max_names) continue;
-      try {
-        scope->failures_.push_back(failure);
-      } catch (const std::bad_alloc&) {  // it is counted
-      }
+      if (scope->failures_.size() < ShutdownReport::max_names)
+        once_there_is_memory([&] { scope->failures_.push_back(failure); });
     }
   }
   for (const ScopeState* scope = this; scope != nullptr; scope = scope->parent_) {
@@ -344,10 +335,7 @@ void ScopeState::add_to(ShutdownReport& report) const noexcept {
     }
   });
   report.failures_total = failures_total_;
-  try {
-    report.failures = failures_;
-  } catch (const std::bad_alloc&) {  // they are counted
-  }
+  once_there_is_memory([&] { report.failures = failures_; });
 }
 
 std::shared_ptr<Ladder> ScopeState::ladder() {
@@ -489,14 +477,10 @@ class ExecutorTree final : public ScopeTree, public EndService::Hook {
   void post(Batch batch) noexcept override {
     const ContextGate::Entry entry(gate_);
     if (!entry) return;
-    for (;;) {
-      try {
-        return executor_.execute(Batch(batch));
-      } catch (const std::bad_alloc&) {
-        std::this_thread::yield();  // nobody could be told: wait for memory
-      } catch (...) {
-        return end();  // an executor that refuses is like one that has ended
-      }
+    try {
+      once_there_is_memory([&] { executor_.execute(Batch(batch)); });
+    } catch (...) {
+      end();  // an executor that refuses is like one that has ended
     }
   }
 
@@ -538,6 +522,14 @@ void EndService::shutdown() {
 }
 
 }  // namespace
+
+void ScopeTree::warn_of(std::string_view subject, std::string_view message) const noexcept {
+  try {
+    warn(std::string(subject) + std::string(message));
+  } catch (const std::bad_alloc&) {
+    warn(message);
+  }
+}
 
 std::shared_ptr<ScopeTree> ScopeTree::on(const asio::any_io_executor& executor) {
   auto tree = std::make_shared<ExecutorTree>(executor);

@@ -24,7 +24,10 @@ class alignas(cache_line) Turns::Line final : public WakeQueue {
 
 Turns::Turns(asio::execution_context& context) : context_(context) {}
 
-Turns::~Turns() = default;
+/// A token that outlives this shall not keep its lanes here.
+Turns::~Turns() {
+  end();
+}
 
 void Turns::begin(std::size_t threads) {
   for (std::size_t i = 0; i <= threads; ++i) lines_.emplace_back(new Line(shared_from_this()));

@@ -50,7 +50,7 @@ using testing::IsEmpty;
 // Calls that are about to get another name.
 
 void interrupt(const TaskHandle& handle) {
-  handle.cancel();
+  handle.interrupt();
 }
 
 /// Returns once every task spawned before has begun: the queue is fair on one thread.

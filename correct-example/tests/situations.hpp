@@ -78,7 +78,7 @@ class Warnings {
 // Names that will change.
 
 inline void interrupt(const runtime_sharing::TaskHandle& task) {
-  task.cancel();  // will be task.interrupt()
+  task.interrupt();  // will be task.interrupt()
 }
 
 /// Closes the scope, and returns once its last task has gone.

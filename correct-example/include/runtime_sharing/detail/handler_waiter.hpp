@@ -7,6 +7,7 @@
 // and is posted to it; those that share an execution context wait in the same HandlerQueue.
 
 #include "runtime_sharing/detail/context_gate.hpp"
+#include "runtime_sharing/detail/memory.hpp"
 #include "runtime_sharing/detail/serial_queue.hpp"
 #include "runtime_sharing/detail/wake_queue.hpp"
 
@@ -26,7 +27,6 @@
 
 #include <memory>
 #include <new>
-#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -97,32 +97,29 @@ class Posted {
   }
   void operator()() { std::exchange(waiter_, nullptr)->run(); }
 
-  /// Posts it, as soon as there is memory for that. An executor that refuses it by some other
-  /// exception is like one that has ended: the waiter is dropped.
+  /// Posts it, once there is memory for that. An executor that refuses it by some other exception is
+  /// like one that has ended: the waiter is dropped.
   template <typename Executor>
   static void post(const Executor& executor, HandlerWaiter& waiter) noexcept {
-    for (;;) {
+    const auto attempt = [&] {
       being_posted() = &waiter;
       try {
         asio::post(executor, Posted(waiter));
-        being_posted() = nullptr;
-        return;
-      } catch (const std::bad_alloc&) {
-        if (was_taken()) return;
-        std::this_thread::yield();
       } catch (...) {
-        if (!was_taken()) waiter.drop();
-        return;
+        // A strand has no memory for its second step when it has taken the function already.
+        if (being_posted() == nullptr) throw;
       }
+      being_posted() = nullptr;
+    };
+    try {
+      once_there_is_memory(attempt);
+    } catch (...) {
+      waiter.drop();
     }
   }
 
  private:
   static const HandlerWaiter*& being_posted() noexcept;
-  /// After an exception: a strand has no memory for its second step when it has taken the function.
-  static bool was_taken() noexcept {
-    return std::exchange(being_posted(), nullptr) != nullptr;
-  }
   /// Destroyed by an executor that has not taken it.
   static bool came_back(const HandlerWaiter& waiter) noexcept {
     if (being_posted() != &waiter) return false;

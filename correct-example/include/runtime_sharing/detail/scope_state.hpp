@@ -77,6 +77,8 @@ class ScopeTree : public Turns {
   virtual bool may_wait_here() const noexcept { return false; }
   /// Takes the few lines that nobody asked for.
   virtual void warn(std::string_view message) const noexcept { static_cast<void>(message); }
+  /// The same, in two parts; without memory only the second.
+  void warn_of(std::string_view subject, std::string_view message) const noexcept;
 
   alignas(cache_line) AdaptiveMutex mutex;
   std::condition_variable_any changed;  ///< what a shutdown waits for may be there
@@ -117,10 +119,11 @@ class ScopeState {
  public:
   using Records = std::vector<boost::intrusive_ptr<TaskRecord>>;
 
-  /// `refusal` is the error of a spawn on the closed scope.
-  ScopeState(std::string scope_name, CancellationToken scope_token,
-             std::shared_ptr<ScopeTree> scope_tree,
-             const boost::intrusive_ptr<ScopeState>& parent, ScopeLimits limits = {}, Errc refusal = Errc::scope_closed);
+  /// `refusal` is the error of a spawn on the closed scope. Throws std::bad_alloc.
+  static boost::intrusive_ptr<ScopeState> make(std::string scope_name, CancellationToken scope_token,
+                                               std::shared_ptr<ScopeTree> scope_tree,
+                                               ScopeState* parent, ScopeLimits limits = {},
+                                               Errc refusal = Errc::scope_closed);
   ScopeState(const ScopeState&) = delete;
   ScopeState& operator=(const ScopeState&) = delete;
   ~ScopeState();

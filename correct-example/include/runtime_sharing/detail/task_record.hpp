@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime_sharing/cancellation_token.hpp"
+#include "runtime_sharing/shutdown_report.hpp"
 
 #include <boost/intrusive/list.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -44,6 +45,8 @@ class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
   std::atomic<bool> destroyed{false};
   /// Counted out of its scope.
   std::atomic<bool> ended{false};
+  /// What it needed to end, if it was interrupted by a shutdown. Belongs to the ladder.
+  Rung needed = Rung::interrupt;
 
   /// Cancelled when the task has ended. Thread-safe. Throws std::bad_alloc.
   CancellationToken end();
