@@ -420,12 +420,12 @@ TEST(SpawnBlocking, WhoseThreadOutlivesTheShutdownKeepsTheRuntimeNoLongerThanItR
   auto runtime =
       Runtime::start({.threads = 1, .on_warning = [owned = std::move(owned)](std::string_view) {}});
   std::latch created{2};
-  std::latch shut_down{1};
+  std::latch shutting_down{1};
   std::latch may_end{1};
   std::thread caller([&, runtime] {
     std::function<void()> hold_up = [&] {
       created.count_down();
-      shut_down.wait();
+      shutting_down.wait();
     };
     after_thread_creation = &hold_up;
     runtime->spawn_blocking(
@@ -438,8 +438,8 @@ TEST(SpawnBlocking, WhoseThreadOutlivesTheShutdownKeepsTheRuntimeNoLongerThanItR
   });
 
   created.wait();
+  shutting_down.count_down();
   const ShutdownReport report = runtime->shutdown({0ms, 0ms, 0ms});
-  shut_down.count_down();
   caller.join();
   may_end.count_down();
   runtime.reset();
