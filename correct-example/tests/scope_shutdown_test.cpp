@@ -5,14 +5,16 @@
 #include "runtime_sharing/runtime.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
-#include <boost/system/system_error.hpp>
+#include <boost/system/errc.hpp>
+#include <boost/system/error_code.hpp>
 #include <gmock/gmock.h>
 
 #include <chrono>
-#include <memory>
-#include <string>
+#include <future>
 #include <tuple>
 #include <utility>
 
