@@ -2,6 +2,7 @@
 
 #include "runtime_sharing/detail/memory.hpp"
 #include "runtime_sharing/detail/task.hpp"
+#include "runtime_sharing/task_scope.hpp"
 
 #include <boost/system/system_error.hpp>
 
@@ -64,20 +65,6 @@ void Ladder::begin(Deadlines deadlines) {
   has_begun_ = true;
   schedule_ = begin_schedule(deadlines);
   stands_on(std::move(thread));
-}
-
-error_code Ladder::try_begin(Deadlines deadlines, const asio::any_io_executor& waits_on) noexcept {
-  const auto* const waiting = waits_on.target<TaskExecutor>();
-  if (waiting != nullptr && scope_.contains(*waiting->task().scope))
-    return make_error_code(boost::system::errc::resource_deadlock_would_occur);
-  try {
-    begin(deadlines);
-    return {};
-  } catch (const boost::system::system_error& error) {
-    return error.code();
-  } catch (const std::bad_alloc&) {
-    return make_error_code(boost::system::errc::not_enough_memory);
-  }
 }
 
 bool Ladder::has_begun() const noexcept {
@@ -208,6 +195,29 @@ void Ladder::climb_on(const ScopeState::Records& interrupted, ShutdownReport& re
   for (const auto& task : interrupted) {
     if (!task->ended) task->needed = Rung::abandon;
   }
+}
+
+error_code begin_shutdown(Ladder& ladder, Deadlines deadlines,
+                          const asio::any_io_executor& waits_on) noexcept {
+  const auto* const waiting = waits_on.target<TaskExecutor>();
+  if (waiting != nullptr && ladder.ends(*waiting->task().scope))
+    return make_error_code(boost::system::errc::resource_deadlock_would_occur);
+  try {
+    ladder.begin(deadlines);
+    return {};
+  } catch (const boost::system::system_error& error) {
+    return error.code();
+  } catch (const std::bad_alloc&) {
+    return make_error_code(boost::system::errc::not_enough_memory);
+  }
+}
+
+const CancellationToken& shutdown_done(const Ladder& ladder) noexcept {
+  return ladder.done;
+}
+
+ShutdownReport report_of(const Ladder& ladder) noexcept {
+  return ladder.report();
 }
 
 }  // namespace runtime_sharing::detail

@@ -281,14 +281,17 @@ std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
       return core_.blocking_.empty() && std::ranges::all_of(core_.workers_, &Worker::left);
     };
     wait_until(lock, schedule_.stop, all_have_left);
-    // A thread that is not in code of the user's will come back; one that destroys frames goes on as
-    // long as there are fewer and fewer of them.
+    // A thread that is not in code of the user's will come back, and one that destroys frames as long
+    // as there are fewer and fewer of them.
     const auto on_its_way = [](const Worker& own) { return !own.left && own.user_code == 0; };
+    auto last_change = Clock::now();
     for (std::size_t frames = size(lock); !all_have_left();) {
-      wait_until(lock, Clock::now() + std::chrono::milliseconds(50), all_have_left);
-      const std::size_t frames_before = std::exchange(frames, size(lock));
-      const bool destroys = core_.is_destroying_ && frames < frames_before;
-      if (!destroys && std::ranges::none_of(core_.workers_, on_its_way)) break;
+      const auto now = Clock::now();
+      const auto frames_before = std::exchange(frames, size(lock));
+      if (frames != frames_before) last_change = now;
+      const auto patience = std::chrono::milliseconds(core_.is_destroying_ ? 250 : 50);
+      if (now - last_change > patience && std::ranges::none_of(core_.workers_, on_its_way)) break;
+      wait_until(lock, now + std::chrono::milliseconds(10), all_have_left);
     }
     for (auto& own : core_.workers_) {
       if (own.left) continue;

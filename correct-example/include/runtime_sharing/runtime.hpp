@@ -208,14 +208,7 @@ namespace detail {
 // called on.
 void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_name,
                     std::shared_ptr<BlockingCall> call);
-/// The error: there is no thread, or no memory, for the ladder; or it would wait for the task that
-/// has this executor.
-boost::system::error_code begin_shutdown(const std::shared_ptr<RuntimeCore>& core,
-                                         Deadlines deadlines,
-                                         const boost::asio::any_io_executor& waits_on);
-/// Cancelled when the ladder is done; then the report is there.
-const CancellationToken& shutdown_done(const RuntimeCore& core) noexcept;
-ShutdownReport report_of(const RuntimeCore& core);
+std::shared_ptr<Ladder> ladder_of(const std::shared_ptr<RuntimeCore>& core) noexcept;
 
 /// A function that blocks, on its way to a thread of its own and back.
 class BlockingCall {
@@ -343,20 +336,8 @@ auto Runtime::start_blocking(std::string task_name, Token&& token, F&& function,
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
               CompletionToken>
 auto Runtime::async_shutdown(Deadlines deadlines, CompletionToken&& completion_token) {
-  return boost::asio::async_compose<CompletionToken,
-                                    void(boost::system::error_code, ShutdownReport)>(
-      [core = core_, deadlines, refusal = boost::system::error_code(), started = false](
-          auto& self, boost::system::error_code error = {}) mutable {
-        if (!std::exchange(started, true)) {
-          refusal = detail::begin_shutdown(core, deadlines, detail::erased(self.get_executor()));
-          if (refusal) return boost::asio::post(std::move(self));
-          const auto done = detail::shutdown_done(*core);
-          return done.cancelled(std::move(self));
-        }
-        if (refusal) error = refusal;
-        self.complete(error, error ? ShutdownReport{} : detail::report_of(*core));
-      },
-      completion_token);
+  return detail::async_climb([core = core_] { return detail::ladder_of(core); }, deadlines,
+                             std::forward<CompletionToken>(completion_token));
 }
 
 }  // namespace runtime_sharing

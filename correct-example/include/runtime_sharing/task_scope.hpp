@@ -306,20 +306,44 @@ auto TaskScope::start_waiting(std::string task_name, Token&& token, F&& function
 
 namespace detail {
 
-/// The error: there is no thread, or no memory, for the ladder; or it would wait for the task that
-/// has this executor.
-boost::system::error_code begin_shutdown(ScopeState& scope, Deadlines deadlines,
-                                         const boost::asio::any_io_executor& waits_on);
+// What async_shutdown() needs of a ladder. The error: there is no thread, or no memory, for it; or it
+// would wait for the task that has this executor.
+error_code begin_shutdown(Ladder& ladder, Deadlines deadlines,
+                          const asio::any_io_executor& waits_on) noexcept;
 /// Cancelled when the ladder is done; then the report is there.
-CancellationToken shutdown_done(ScopeState& scope);
-ShutdownReport report_of(ScopeState& scope);
+const CancellationToken& shutdown_done(const Ladder& ladder) noexcept;
+ShutdownReport report_of(const Ladder& ladder) noexcept;
+
 /// The executor, if it may be that of a task.
-inline boost::asio::any_io_executor erased(const boost::asio::any_io_executor& executor) {
+inline asio::any_io_executor erased(const asio::any_io_executor& executor) {
   return executor;
 }
 template <typename Executor>
-boost::asio::any_io_executor erased(const Executor&) {
+asio::any_io_executor erased(const Executor&) {
   return {};
+}
+
+/// `get_ladder()` returns a shared pointer to it. Throws what that throws as the operation's error.
+template <typename GetLadder, typename CompletionToken>
+auto async_climb(GetLadder get_ladder, Deadlines deadlines, CompletionToken&& completion_token) {
+  return asio::async_compose<CompletionToken, void(error_code, ShutdownReport)>(
+      [get_ladder, deadlines, ladder = std::shared_ptr<Ladder>(), refusal = error_code(),
+       started = false](auto& self, error_code error = {}) mutable {
+        if (!std::exchange(started, true)) {
+          try {
+            ladder = get_ladder();
+            refusal = begin_shutdown(*ladder, deadlines, erased(self.get_executor()));
+          } catch (const std::bad_alloc&) {
+            refusal = make_error_code(boost::system::errc::not_enough_memory);
+          }
+          if (refusal) return asio::post(std::move(self));
+          const auto done = shutdown_done(*ladder);
+          return done.cancelled(std::move(self));
+        }
+        if (refusal) error = refusal;
+        self.complete(error, error ? ShutdownReport{} : report_of(*ladder));
+      },
+      completion_token);
 }
 
 }  // namespace detail
@@ -327,20 +351,8 @@ boost::asio::any_io_executor erased(const Executor&) {
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
               CompletionToken>
 auto TaskScope::async_shutdown(Deadlines deadlines, CompletionToken&& completion_token) {
-  return boost::asio::async_compose<CompletionToken,
-                                    void(boost::system::error_code, ShutdownReport)>(
-      [state = state_, deadlines, refusal = boost::system::error_code(), started = false](
-          auto& self, boost::system::error_code error = {}) mutable {
-        if (!std::exchange(started, true)) {
-          refusal = detail::begin_shutdown(*state, deadlines, detail::erased(self.get_executor()));
-          if (refusal) return boost::asio::post(std::move(self));
-          const auto done = detail::shutdown_done(*state);
-          return done.cancelled(std::move(self));
-        }
-        if (refusal) error = refusal;
-        self.complete(error, error ? ShutdownReport{} : detail::report_of(*state));
-      },
-      completion_token);
+  return detail::async_climb([state = state_] { return state->ladder(); }, deadlines,
+                             std::forward<CompletionToken>(completion_token));
 }
 
 }  // namespace runtime_sharing
