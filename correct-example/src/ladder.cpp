@@ -146,9 +146,9 @@ ScopeState::Records Ladder::unfinished() const noexcept {
   }
 }
 
-/// Those in the deepest scopes first, because a task may be waiting for the scopes below its own and
-/// is not deaf then: once those have ended it has a while to end by itself, before it is interrupted
-/// as well. Returns who was interrupted.
+/// Those in the deepest scopes first, because a task may be waiting for the scopes below its own
+/// and is not deaf then: once those have ended it has a while to end by itself, before it is
+/// interrupted as well. Returns who was interrupted.
 ScopeState::Records Ladder::interrupt_deaf_tasks() noexcept {
   auto tasks = unfinished();
   const auto depth_of = [](const auto& task) { return task->scope->depth; };
@@ -156,7 +156,8 @@ ScopeState::Records Ladder::interrupt_deaf_tasks() noexcept {
   std::ranges::sort(tasks, std::ranges::greater(), depth_of);
 
   Clock::rep steps_left = 2;
-  for (std::size_t i = 1; i < tasks.size(); ++i) steps_left += are_apart(tasks[i - 1], tasks[i]) * 2;
+  for (std::size_t i = 1; i < tasks.size(); ++i)
+    steps_left += are_apart(tasks[i - 1], tasks[i]) * 2;
   for (auto first = tasks.begin(); first != tasks.end();) {
     const auto last =
         std::find_if(first, tasks.end(), [&](const auto& task) { return are_apart(task, *first); });

@@ -2,11 +2,10 @@
 
 #include "runtime_sharing/detail/memory.hpp"
 
-#include "ladder.hpp"
-
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "ladder.hpp"
 #include <algorithm>
 #include <new>
 #include <utility>
