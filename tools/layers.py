@@ -16,7 +16,8 @@ LAYERS = {
               " suspension_checker",
     "token": "detail/wake_queue detail/handler_waiter cancellation_token cancel_on"
              " run_until_cancelled callback_queue",
-    "scope": "detail/turns detail/task_record detail/scope_state detail/task task_scope ladder entry",
+    "scope": "detail/turns detail/task_record detail/scope_state detail/task task_scope ladder entry"
+             " executor_tree scope_limits",
     "runtime": "runtime runtime_core",
     "slot": "runtime_slot",
     "everything": "runtime_sharing",

@@ -92,6 +92,9 @@ struct Places {
     const ScopeState* wanted;  ///< the scope that is spawned into
   };
 
+  /// It is the turn of those: outside of the mutex.
+  static void tell(const std::list<Waiting>& called) noexcept;
+
   const std::size_t max;
   Places* const above;  ///< of the nearest scope above that has a limit; null: there is none
   std::size_t taken = 0;
