@@ -79,16 +79,14 @@ struct GatePolicy {
 ///
 /// What is not a task but stands on the executor, such as an owner's own timers and sockets and the
 /// handlers of their operations, is the owner's affair:
-///  - When all tasks end once told (the graceful path), a shutdown touches nothing of it. Threads
-///  of
-///    the owner's may make, use, cancel and destroy such objects at any time. Nothing runs any
+///  - When all tasks end once told (the graceful path), a shutdown touches nothing of it. Its
+///    owner's threads may make, use, cancel and destroy such objects at any time. Nothing runs any
 ///    more: operations that are pending, or begun later, never complete, and are destroyed with the
 ///    last owner of the Runtime, on its thread. One whose handler owns the Runtime would keep it
 ///    for ever: let it hold a `weak_ptr`, or make it a task.
-///  - The rung `stop` destroys frames, and with them whatever is pending on the executor.
-///  Meanwhile,
-///    until ended() is cancelled, only threads of this runtime may use I/O objects on it, and no
-///    thread may destroy them. Owners close theirs when token() is cancelled; or use them in tasks.
+///  - The rung `stop` destroys frames, and with them whatever is pending on the executor. Until
+///    ended() is cancelled, only threads of this runtime may use I/O objects on it, and no thread
+///    may destroy them. Owners close theirs when token() is cancelled; or use them in tasks.
 ///
 /// All member functions are thread-safe, and posting to the executor is.
 ///
