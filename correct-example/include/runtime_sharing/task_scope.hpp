@@ -6,6 +6,7 @@
 #include "runtime_sharing/detail/task.hpp"
 #include "runtime_sharing/detail/task_function.hpp"
 #include "runtime_sharing/error.hpp"
+#include "runtime_sharing/scope_limits.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 
 #include <boost/asio/compose.hpp>
