@@ -4,7 +4,6 @@
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/runtime_sharing.hpp"
 
-#include <boost/asio/append.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -108,7 +107,7 @@ template <typename CompletionToken>
 auto async_query(std::string sql, CompletionToken&& completion_token) {
   const auto initiate = [](auto handler, const std::string& statement) {
     const auto executor = asio::get_associated_executor(handler);
-    const auto slot = asio::get_associated_cancellation_slot(handler);
+    auto slot = asio::get_associated_cancellation_slot(handler);
     using Pending = Query<decltype(handler), std::decay_t<decltype(executor)>>;
     auto* const pending = new Pending(std::move(handler), executor);
     DbRequest* const request = db_query(statement, &Pending::called_back, pending);
