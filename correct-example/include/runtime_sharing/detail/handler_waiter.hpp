@@ -109,7 +109,8 @@ class Posted {
         // A strand has no memory for its second step when it has taken the function already.
         if (being_posted() == nullptr) throw;
       }
-      being_posted() = nullptr;
+      const bool was_dropped = std::exchange(being_posted(), nullptr) == nullptr;
+      if (was_dropped) waiter.drop();
     };
     try {
       once_there_is_memory(attempt);
