@@ -30,7 +30,9 @@ Turns::~Turns() {
 }
 
 void Turns::begin(std::size_t threads) {
-  for (std::size_t i = 0; i <= threads; ++i) lines_.emplace_back(new Line(shared_from_this()));
+  for (std::size_t i = 0; i <= threads; ++i) {
+    lines_.push_back(boost::intrusive_ptr(new Line(shared_from_this())));
+  }
 }
 
 void Turns::submit(Waiter& waiter) noexcept {
