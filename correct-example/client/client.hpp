@@ -34,7 +34,7 @@ struct Session {
   const std::shared_ptr<scenario::Activity> activity = std::make_shared<scenario::Activity>();
 };
 
-/// The client application: its components share one runtime, from login to logout.
+/// The client application: its components share one runtime.
 class Client {
  public:
   explicit Client(scenario::Surroundings& surroundings)

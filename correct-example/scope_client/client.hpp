@@ -36,7 +36,7 @@ struct Session {
   const std::shared_ptr<scenario::Activity> activity = std::make_shared<scenario::Activity>();
 };
 
-/// The client application: its components share one runtime, which lives as long as it does.
+/// The client application: its components share one runtime.
 class Client {
  public:
   explicit Client(scenario::Surroundings& surroundings)
