@@ -5,7 +5,7 @@ under callgrind, and the allocations of each step.
     tools/perf_guard.py --check     compare the instructions with the recorded ones
     tools/perf_guard.py --record    record both, after a look at whether they are what was wanted
 
-The numbers are in correct-example/bench/perf_guard.json. They belong to one compiler and one Boost:
+The numbers are in benchmarks/perf_guard.json. They belong to one compiler and one Boost:
 with others, --check says so and skips. Allocations are compared exactly, by the tests of
 allocation_tests; instructions may grow by the tolerance. Fewer are fine, and then to be recorded.
 
@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RECORDED = Path("correct-example/bench/perf_guard.json")
+RECORDED = Path("benchmarks/perf_guard.json")
 STEPS = ["spawn", "wait", "cancel_on", "cancel", "finish"]
 TASKS = 1000  # FixedWork::tasks
 TOLERANCE_PERCENT = 3

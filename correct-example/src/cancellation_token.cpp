@@ -1,7 +1,6 @@
 #include "runtime_sharing/cancellation_token.hpp"
 
 #include "callback_queue.hpp"
-
 #include <memory>
 #include <mutex>
 #include <optional>

@@ -1,8 +1,9 @@
 // Where a task's coroutine begins. Both ways end in guard.ended(), or in the guard's destructor if
 // the coroutine is destroyed while it is suspended: after the frames of the task.
 //
-// throw_if_cancelled(false): an interruption ends what is pending, and not the coroutine's ability to
-// wait. It may clean up, and one that does not want to end can still be suspended, and so destroyed.
+// throw_if_cancelled(false): an interruption ends what is pending, and not the coroutine's ability
+// to wait. It may clean up, and one that does not want to end can still be suspended, and so
+// destroyed.
 
 #include "runtime_sharing/detail/task.hpp"
 
@@ -15,9 +16,9 @@ namespace runtime_sharing::detail {
 #if RUNTIME_SHARING_OWN_ENTRY
 
 // co_spawn goes round through the executor although we are on the strand already, and its frame has
-// four executors and two work guards in it: half of the cost of a short task. There is no public way
-// to start an awaitable otherwise. These two names of Asio's are used here only, and only where a
-// compile test has found them as they are used here.
+// four executors and two work guards in it: half of the cost of a short task. There is no public
+// way to start an awaitable otherwise. These two names of Asio's are used here only, and only where
+// a compile test has found them as they are used here.
 using asio::detail::awaitable_thread;
 using asio::detail::awaitable_thread_entry_point;
 
@@ -34,9 +35,9 @@ static asio::awaitable<awaitable_thread_entry_point> entry(TaskGuard guard,
 }
 
 void CoroutineTask::begin(asio::awaitable<void> coroutine, TaskGuard& guard) {
-  awaitable_thread<asio::any_io_executor>(
-      entry(std::move(guard), std::move(coroutine)), TaskExecutor(*this), signal_.slot(),
-      asio::cancellation_state(signal_.slot()))
+  awaitable_thread<asio::any_io_executor>(entry(std::move(guard), std::move(coroutine)),
+                                          TaskExecutor(*this), signal_.slot(),
+                                          asio::cancellation_state(signal_.slot()))
       .launch();
 }
 

@@ -2,6 +2,7 @@
 
 #include "runtime_sharing/detail/memory.hpp"
 #include "runtime_sharing/detail/task.hpp"
+#include "runtime_sharing/task_scope.hpp"
 
 #include <boost/system/system_error.hpp>
 
@@ -64,20 +65,6 @@ void Ladder::begin(Deadlines deadlines) {
   has_begun_ = true;
   schedule_ = begin_schedule(deadlines);
   stands_on(std::move(thread));
-}
-
-error_code Ladder::try_begin(Deadlines deadlines, const asio::any_io_executor& waits_on) noexcept {
-  const auto* const waiting = waits_on.target<TaskExecutor>();
-  if (waiting != nullptr && scope_.contains(*waiting->task().scope))
-    return make_error_code(boost::system::errc::resource_deadlock_would_occur);
-  try {
-    begin(deadlines);
-    return {};
-  } catch (const boost::system::system_error& error) {
-    return error.code();
-  } catch (const std::bad_alloc&) {
-    return make_error_code(boost::system::errc::not_enough_memory);
-  }
 }
 
 bool Ladder::has_begun() const noexcept {
@@ -159,9 +146,9 @@ ScopeState::Records Ladder::unfinished() const noexcept {
   }
 }
 
-/// Those in the deepest scopes first, because a task may be waiting for the scopes below its own and
-/// is not deaf then: once those have ended it has a while to end by itself, before it is interrupted
-/// as well. Returns who was interrupted.
+/// Those in the deepest scopes first, because a task may be waiting for the scopes below its own
+/// and is not deaf then: once those have ended it has a while to end by itself, before it is
+/// interrupted as well. Returns who was interrupted.
 ScopeState::Records Ladder::interrupt_deaf_tasks() noexcept {
   auto tasks = unfinished();
   const auto depth_of = [](const auto& task) { return task->scope->depth; };
@@ -169,7 +156,8 @@ ScopeState::Records Ladder::interrupt_deaf_tasks() noexcept {
   std::ranges::sort(tasks, std::ranges::greater(), depth_of);
 
   Clock::rep steps_left = 2;
-  for (std::size_t i = 1; i < tasks.size(); ++i) steps_left += are_apart(tasks[i - 1], tasks[i]) * 2;
+  for (std::size_t i = 1; i < tasks.size(); ++i)
+    steps_left += are_apart(tasks[i - 1], tasks[i]) * 2;
   for (auto first = tasks.begin(); first != tasks.end();) {
     const auto last =
         std::find_if(first, tasks.end(), [&](const auto& task) { return are_apart(task, *first); });
@@ -208,6 +196,29 @@ void Ladder::climb_on(const ScopeState::Records& interrupted, ShutdownReport& re
   for (const auto& task : interrupted) {
     if (!task->ended) task->needed = Rung::abandon;
   }
+}
+
+error_code begin_shutdown(Ladder& ladder, Deadlines deadlines,
+                          const asio::any_io_executor& waits_on) noexcept {
+  const auto* const waiting = waits_on.target<TaskExecutor>();
+  if (waiting != nullptr && ladder.ends(*waiting->task().scope))
+    return make_error_code(boost::system::errc::resource_deadlock_would_occur);
+  try {
+    ladder.begin(deadlines);
+    return {};
+  } catch (const boost::system::system_error& error) {
+    return error.code();
+  } catch (const std::bad_alloc&) {
+    return make_error_code(boost::system::errc::not_enough_memory);
+  }
+}
+
+const CancellationToken& shutdown_done(const Ladder& ladder) noexcept {
+  return ladder.done;
+}
+
+ShutdownReport report_of(const Ladder& ladder) noexcept {
+  return ladder.report();
 }
 
 }  // namespace runtime_sharing::detail

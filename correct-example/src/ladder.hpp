@@ -27,10 +27,8 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   /// then nothing has begun.
   void begin(Deadlines deadlines);
 
-  /// The same for somebody who will wait on an executor: the error is that of the system, or
-  /// `resource_deadlock_would_occur` if that belongs to a task that would be waited for.
-  error_code try_begin(Deadlines deadlines, const asio::any_io_executor& waits_on) noexcept;
-
+  /// The scope is one that this ladder ends.
+  bool ends(const ScopeState& scope) const noexcept { return scope_.contains(scope); }
   bool has_begun() const noexcept;
   bool is_done() const noexcept { return done.is_cancelled(); }
   /// This thread climbs it.
@@ -57,7 +55,10 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   template <typename Condition>
   void wait_until(std::unique_lock<AdaptiveMutex>& lock, const Clock::time_point& limit,
                   Condition condition) {
-    while (!condition() && Clock::now() < limit) scope_.tree->changed.wait_until(lock, limit);
+    while (!condition() && Clock::now() < limit) {
+      const auto limit_for_now = limit;  // it is read without the lock
+      scope_.tree->changed.wait_until(lock, limit_for_now);
+    }
   }
 
   ScopeState& scope_;

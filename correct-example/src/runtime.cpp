@@ -72,18 +72,8 @@ void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_n
   core->start_blocking(std::move(task_name), std::move(call));
 }
 
-boost::system::error_code begin_shutdown(const std::shared_ptr<RuntimeCore>& core,
-                                         Deadlines deadlines,
-                                         const boost::asio::any_io_executor& waits_on) {
-  return core->ladder.try_begin(deadlines, waits_on);
-}
-
-const CancellationToken& shutdown_done(const RuntimeCore& core) noexcept {
-  return core.ladder.done;
-}
-
-ShutdownReport report_of(const RuntimeCore& core) {
-  return core.ladder.report();
+std::shared_ptr<Ladder> ladder_of(const std::shared_ptr<RuntimeCore>& core) noexcept {
+  return {core, &core->ladder};
 }
 
 void BlockingCall::run() noexcept {

@@ -49,11 +49,10 @@ RuntimeCore::RuntimeCore(Runtime::Options chosen)
     : options(std::move(chosen)),
       context(options.threads),
       tree(std::make_shared<RuntimeTree>(context.get_executor(), options)),
-      root_state((tree->begin(),
-                  ScopeState::make("runtime '" + options.name + "', generation " +
-                                       std::to_string(options.generation),
-                                   CancellationToken(), tree, nullptr, ScopeLimits(),
-                                   Errc::runtime_shut_down))),
+      root_state((tree->begin(), ScopeState::make("runtime '" + options.name + "', generation " +
+                                                      std::to_string(options.generation),
+                                                  CancellationToken(), tree, nullptr, ScopeLimits(),
+                                                  Errc::runtime_shut_down))),
       root(root_state),
       ladder(*this),
       keep_running_(asio::make_work_guard(context)) {}
@@ -70,8 +69,10 @@ void RuntimeCore::start_threads() {
       const std::lock_guard lock(tree->mutex);
       Worker& own = workers_.emplace_back();
       own.left = true;  // until there is a thread
-      own.thread = boost::thread([self = shared_from_this(), &own,
-                                  number = static_cast<std::size_t>(i)] { self->work(own, number); });
+      own.thread =
+          boost::thread([self = shared_from_this(), &own, number = static_cast<std::size_t>(i)] {
+            self->work(own, number);
+          });
       own.left = false;
       ++workers_in_context_;
     }
@@ -108,10 +109,10 @@ void RuntimeCore::work(Worker& own, std::size_t number) noexcept {
   tree->changed.notify_all();
 }
 
-/// By the last worker on its way out. When all tasks have ended, nothing that is left in the context
-/// is ours: it stays there, under the hands of its owners, until the last of them lets go of the
-/// runtime. Otherwise frames are destroyed: on a thread of the runtime, so that a destructor which
-/// hangs is one of the things that a deadline bounds.
+/// By the last worker on its way out. When all tasks have ended, nothing that is left in the
+/// context is ours: it stays there, under the hands of its owners, until the last of them lets go
+/// of the runtime. Otherwise frames are destroyed: on a thread of the runtime, so that a destructor
+/// which hangs is one of the things that a deadline bounds.
 void RuntimeCore::destroy_suspended() noexcept {
   const UserCode user_code;
   if (root_state->is_drained()) {
@@ -154,8 +155,8 @@ void RuntimeCore::start_blocking(std::string task_name, std::shared_ptr<Blocking
   const std::lock_guard lock(tree->mutex);
   blocking_.splice(blocking_.begin(), entry);
   try {
-    task->thread = boost::thread([self = shared_from_this(), its_entry = blocking_.begin(),
-                                  guard, its_call = std::move(call)]() mutable {
+    task->thread = boost::thread([self = shared_from_this(), its_entry = blocking_.begin(), guard,
+                                  its_call = std::move(call)]() mutable {
       self->run_blocking(its_entry, guard, std::move(its_call));
     });
   } catch (...) {
@@ -281,14 +282,17 @@ std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
       return core_.blocking_.empty() && std::ranges::all_of(core_.workers_, &Worker::left);
     };
     wait_until(lock, schedule_.stop, all_have_left);
-    // A thread that is not in code of the user's will come back; one that destroys frames goes on as
+    // A thread that is not in code of the user's will come back, and one that destroys frames as
     // long as there are fewer and fewer of them.
     const auto on_its_way = [](const Worker& own) { return !own.left && own.user_code == 0; };
+    auto last_change = Clock::now();
     for (std::size_t frames = size(lock); !all_have_left();) {
-      wait_until(lock, Clock::now() + std::chrono::milliseconds(50), all_have_left);
-      const std::size_t frames_before = std::exchange(frames, size(lock));
-      const bool destroys = core_.is_destroying_ && frames < frames_before;
-      if (!destroys && std::ranges::none_of(core_.workers_, on_its_way)) break;
+      const auto now = Clock::now();
+      const auto frames_before = std::exchange(frames, size(lock));
+      if (frames != frames_before) last_change = now;
+      const auto patience = std::chrono::milliseconds(core_.is_destroying_ ? 250 : 50);
+      if (now - last_change > patience && std::ranges::none_of(core_.workers_, on_its_way)) break;
+      wait_until(lock, now + std::chrono::milliseconds(10), all_have_left);
     }
     for (auto& own : core_.workers_) {
       if (own.left) continue;

@@ -55,7 +55,6 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   void start_blocking(std::string task_name, std::shared_ptr<BlockingCall> call);
 
   ShutdownReport shutdown(Deadlines deadlines);
-  void begin_shutdown(Deadlines deadlines) { ladder.begin(deadlines); }
   bool running_in_this_thread() const noexcept;
   Runtime::executor_type executor() noexcept { return {context.get_executor(), {&tree->gate}}; }
   /// What ~Runtime does: nothing, if somebody has shut the runtime down.

@@ -2,11 +2,10 @@
 
 #include "runtime_sharing/detail/memory.hpp"
 
-#include "ladder.hpp"
-
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "ladder.hpp"
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -23,10 +22,6 @@ Failure failure_of(const std::string& task_name, const std::exception_ptr& error
   } catch (...) {
     return {task_name, "an exception that is no std::exception"};
   }
-}
-
-void tell(std::list<Places::Waiting>& called) noexcept {
-  for (const auto& waiting : called) waiting.turn.cancel();
 }
 
 }  // namespace
@@ -70,6 +65,14 @@ CancellationToken TaskRecord::end() {
 std::exception_ptr TaskRecord::error() const {
   const std::lock_guard lock(scope->shards_[shard_].mutex);
   return error_;
+}
+
+void ScopeTree::warn_of(std::string_view subject, std::string_view message) const noexcept {
+  try {
+    warn(std::string(subject) + std::string(message));
+  } catch (const std::bad_alloc&) {
+    warn(message);
+  }
 }
 
 // ---- Scopes
@@ -264,7 +267,7 @@ void ScopeState::close() noexcept {
     });
     for (Places* places = places_; places != nullptr; places = places->above) call_refused(*places);
   }
-  tell(called);
+  Places::tell(called);
   announce(std::move(now_drained));
 }
 
@@ -343,198 +346,6 @@ std::shared_ptr<Ladder> ScopeState::ladder() {
   const std::lock_guard lock(tree->mutex);
   if (!ladder_) ladder_ = std::move(created);
   return ladder_;
-}
-
-// ---- Limits
-
-bool ScopeState::is_full() const noexcept {
-  for (const Places* places = places_; places != nullptr; places = places->above) {
-    if (places->taken >= places->max) return true;
-  }
-  return false;
-}
-
-error_code ScopeState::take_places() noexcept {
-  if (places_ == nullptr) return {};
-  const std::lock_guard lock(tree->mutex);
-  if (closed_) return refusal_;
-  if (is_full()) return Errc::scope_full;
-  for (Places* places = places_; places != nullptr; places = places->above) ++places->taken;
-  return {};
-}
-
-void ScopeState::give_places_back() noexcept {
-  if (places_ == nullptr) return;
-  std::list<Places::Waiting> called;
-  {
-    const std::lock_guard lock(tree->mutex);
-    for (Places* places = places_; places != nullptr; places = places->above) --places->taken;
-    call_next(places_, called);
-  }
-  tell(called);
-}
-
-/// One out of each queue whose scope has room. With the mutex held.
-void ScopeState::call_next(Places* places, std::list<Places::Waiting>& called) noexcept {
-  for (; places != nullptr; places = places->above) {
-    if (places->queue.empty() || places->taken >= places->max) continue;
-    called.splice(called.end(), places->queue, places->queue.begin());
-  }
-}
-
-CancellationToken PlaceInQueue::queue_for(const boost::intrusive_ptr<ScopeState>& full) {
-  const bool was_here_before = turn_.has_value();
-  const CancellationToken turn;
-  std::list<Places::Waiting> place{{turn, full.get()}};
-  std::list<Places::Waiting> called;
-  bool is_your_turn = false;
-  {
-    const std::lock_guard lock(full->tree->mutex);
-    Places* places = full->places_;
-    while (places != nullptr && places->taken < places->max) places = places->above;
-    is_your_turn = full->closed_ || places == nullptr;  // since it was asked
-    if (!is_your_turn) {
-      auto& queue = places->queue;
-      queue.splice(was_here_before ? queue.begin() : queue.end(), place);
-      // It was called and cannot come: the room may be in a scope above the one that is full.
-      if (was_here_before) ScopeState::call_next(full->places_, called);
-    }
-  }
-  turn_ = turn;
-  scope_ = full;
-  tell(called);
-  if (is_your_turn) turn.cancel();
-  return turn;
-}
-
-PlaceInQueue::~PlaceInQueue() {
-  if (!turn_) return;
-  std::list<Places::Waiting> called;
-  {
-    const std::lock_guard lock(scope_->tree->mutex);
-    for (Places* places = scope_->places_; places != nullptr; places = places->above) {
-      std::erase_if(places->queue, [this](const auto& waiting) { return waiting.turn == *turn_; });
-    }
-    // It had its turn: whose is it now?
-    if (turn_->is_cancelled()) ScopeState::call_next(scope_->places_, called);
-  }
-  tell(called);
-}
-
-// ---- Scopes on an executor of somebody else's
-
-namespace {
-
-class ExecutorTree;
-
-/// Tells the trees of a context when that ends.
-class EndService final : public asio::execution_context::service {
- public:
-  using key_type = EndService;
-  static inline asio::execution_context::id id;
-
-  using Hook = boost::intrusive::list_base_hook<>;
-  struct Listeners {
-    std::mutex mutex;
-    boost::intrusive::list<ExecutorTree, boost::intrusive::base_hook<Hook>> trees;
-  };
-
-  explicit EndService(asio::execution_context& context) : service(context) {}
-
-  const std::shared_ptr<Listeners> listeners = std::make_shared<Listeners>();
-
- private:
-  void shutdown() override;
-};
-
-class ExecutorTree final : public ScopeTree, public EndService::Hook {
- public:
-  explicit ExecutorTree(const asio::any_io_executor& executor)
-      : ScopeTree(asio::query(executor, asio::execution::context)),
-        executor_(asio::require(executor, asio::execution::blocking.never)),
-        listeners_(asio::use_service<EndService>(context()).listeners) {}
-  ~ExecutorTree() override {
-    const std::lock_guard lock(listeners_->mutex);
-    if (is_linked()) listeners_->trees.erase(listeners_->trees.iterator_to(*this));
-  }
-
-  void begin() {
-    Turns::begin(0);
-    const std::lock_guard lock(listeners_->mutex);
-    listeners_->trees.push_back(*this);
-  }
-
-  void context_ends() noexcept {
-    gate_.close();
-    end();
-    // A strand's executor must not outlive the strand's context.
-    asio::any_io_executor().swap(executor_);
-    const std::lock_guard lock(work_mutex_);
-    asio::any_io_executor().swap(work_);
-  }
-
- private:
-  void post(Batch batch) noexcept override {
-    const ContextGate::Entry entry(gate_);
-    if (!entry) return;
-    try {
-      once_there_is_memory([&] { executor_.execute(Batch(batch)); });
-    } catch (...) {
-      end();  // an executor that refuses is like one that has ended
-    }
-  }
-
-  // A task that is not suspended in an operation keeps its context running, too.
-  bool task_begins() override {
-    const ContextGate::Entry entry(gate_);
-    if (!entry) return false;
-    const std::lock_guard lock(work_mutex_);
-    if (tasks_ == 0) work_ = asio::prefer(executor_, asio::execution::outstanding_work.tracked);
-    ++tasks_;
-    return true;
-  }
-  void task_ended() noexcept override {
-    asio::any_io_executor work;
-    const std::lock_guard lock(work_mutex_);
-    if (--tasks_ == 0) work.swap(work_);
-  }
-
-  ContextGate gate_;
-  asio::any_io_executor executor_;  // used inside the gate
-  const std::shared_ptr<EndService::Listeners> listeners_;
-  std::mutex work_mutex_;
-  std::size_t tasks_ = 0;       // guarded by work_mutex_, like the next one
-  asio::any_io_executor work_;  // while there are tasks
-};
-
-void EndService::shutdown() {
-  for (;;) {
-    std::shared_ptr<Turns> tree;
-    {
-      const std::lock_guard lock(listeners->mutex);
-      if (listeners->trees.empty()) return;
-      ExecutorTree& first = listeners->trees.front();
-      listeners->trees.pop_front();
-      tree = first.weak_from_this().lock();
-    }
-    if (tree) static_cast<ExecutorTree&>(*tree).context_ends();
-  }
-}
-
-}  // namespace
-
-void ScopeTree::warn_of(std::string_view subject, std::string_view message) const noexcept {
-  try {
-    warn(std::string(subject) + std::string(message));
-  } catch (const std::bad_alloc&) {
-    warn(message);
-  }
-}
-
-std::shared_ptr<ScopeTree> ScopeTree::on(const asio::any_io_executor& executor) {
-  auto tree = std::make_shared<ExecutorTree>(executor);
-  tree->begin();
-  return tree;
 }
 
 }  // namespace runtime_sharing::detail

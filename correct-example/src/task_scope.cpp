@@ -1,7 +1,5 @@
 #include "runtime_sharing/task_scope.hpp"
 
-#include "ladder.hpp"
-
 namespace runtime_sharing {
 
 TaskScope::TaskScope(boost::intrusive_ptr<detail::ScopeState> state) noexcept
@@ -65,26 +63,4 @@ std::vector<std::string> TaskScope::unfinished() const {
   return names;
 }
 
-// ---- What async_shutdown() needs
-
-namespace detail {
-
-boost::system::error_code begin_shutdown(ScopeState& scope, Deadlines deadlines,
-                                         const asio::any_io_executor& waits_on) {
-  try {
-    return scope.ladder()->try_begin(deadlines, waits_on);
-  } catch (const std::bad_alloc&) {
-    return make_error_code(boost::system::errc::not_enough_memory);
-  }
-}
-
-CancellationToken shutdown_done(ScopeState& scope) {
-  return scope.ladder()->done;
-}
-
-ShutdownReport report_of(ScopeState& scope) {
-  return scope.ladder()->report();
-}
-
-}  // namespace detail
 }  // namespace runtime_sharing

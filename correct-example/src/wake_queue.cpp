@@ -1,7 +1,6 @@
 #include "runtime_sharing/detail/wake_queue.hpp"
 
 #include "callback_queue.hpp"
-
 #include <mutex>
 
 namespace runtime_sharing::detail {
@@ -127,8 +126,7 @@ void CallbackQueue::end(CallbackNode& callback) noexcept {
   std::unique_lock lock(mutex_);
   if (callback.is_linked()) {
     callback.unlink();
-  } else if (callback.destroyed_ != nullptr &&
-             callback.called_on_ == std::this_thread::get_id()) {
+  } else if (callback.destroyed_ != nullptr && callback.called_on_ == std::this_thread::get_id()) {
     *callback.destroyed_ = true;
   } else {
     returned_.wait(lock, [&] { return callback.destroyed_ == nullptr; });

@@ -179,7 +179,6 @@ TEST(Closures, ABlockingCallTakesAFunctionAndItsArgumentsLikeAThread) {
       });
 }
 
-
 /// Begins an operation with a handler bound to each kind of strand on a runtime. It must be called,
 /// and called there.
 template <typename Begin>
@@ -231,6 +230,5 @@ TEST(Conformance, AsyncSpawnCompletesOnWhateverStrandItsHandlerIsBoundTo) {
   });
   runtime->shutdown();
 }
-
 
 }  // namespace

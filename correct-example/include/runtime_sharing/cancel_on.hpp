@@ -42,9 +42,7 @@ namespace detail {
 template <typename CompletionToken, typename... Signatures>
 struct ReturnType {};
 template <typename CompletionToken, typename... Signatures>
-  requires requires {
-    typename asio::async_result<CompletionToken, Signatures...>::return_type;
-  }
+  requires requires { typename asio::async_result<CompletionToken, Signatures...>::return_type; }
 struct ReturnType<CompletionToken, Signatures...> {
   using return_type = typename asio::async_result<CompletionToken, Signatures...>::return_type;
 };
@@ -185,8 +183,8 @@ struct InitiateCancelOn {
 /// The handler's allocator, and whatever else is associated with it.
 template <template <typename, typename> class Associator, typename Handler, typename Fallback,
           typename Default>
-struct boost::asio::associator<
-    Associator, runtime_sharing::detail::CancelOnHandler<Handler, Fallback>, Default>
+struct boost::asio::associator<Associator,
+                               runtime_sharing::detail::CancelOnHandler<Handler, Fallback>, Default>
     : Associator<Handler, Default> {
   using Bound = runtime_sharing::detail::CancelOnHandler<Handler, Fallback>;
 

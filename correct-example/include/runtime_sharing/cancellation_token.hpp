@@ -17,8 +17,8 @@ namespace runtime_sharing {
 /// *Tell:* a copyable handle on one "please end", which cannot be taken back.
 ///
 /// Copies are one token. A child token is cancelled with its parent, never the other way round.
-/// All member functions are thread-safe. Dropping handles never cancels. A token that was moved from
-/// is still the same token.
+/// All member functions are thread-safe. Dropping handles never cancels. A token that was moved
+/// from is still the same token.
 ///
 /// Called elsewhere: `tokio_util::sync::CancellationToken`, `folly::CancellationToken`,
 /// `std::stop_token` (stdexec), `seastar::abort_source`.
@@ -41,8 +41,8 @@ class CancellationToken {
 
   /// Cancels this token and all its descendants; all of them are cancelled when it returns, and who
   /// waits for one of them is on the way. No handler runs inside the call; the functions of
-  /// CancellationCallbacks do. Returns whether this call did it: false when it was cancelled before,
-  /// perhaps by a call that is still calling the callbacks.
+  /// CancellationCallbacks do. Returns whether this call did it: false when it was cancelled
+  /// before, perhaps by a call that is still calling the callbacks.
   ///
   /// For tasks of a Runtime it allocates nothing, and its time does not depend on how many wait or
   /// how many children there are. Other handlers are posted one by one; should their executor have

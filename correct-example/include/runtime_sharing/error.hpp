@@ -29,8 +29,8 @@ const boost::system::error_category& error_category() noexcept;
 boost::system::error_code make_error_code(Errc code) noexcept;
 
 /// Whether this is how something ends that was told to: `operation_aborted`, a channel that was
-/// cancelled or closed, and what a scope, a runtime or a slot that ends refuses. For a task that was
-/// told, it is no failure; for one that was not, it is.
+/// cancelled or closed, and what a scope, a runtime or a slot that ends refuses. For a task that
+/// was told, it is no failure; for one that was not, it is.
 bool is_cancellation(const boost::system::error_code& error) noexcept;
 /// The same of an exception: a system_error with such a code, an interrupted Boost.Thread, or the
 /// multiple_exceptions of Asio's operators whose first one is such.

@@ -74,17 +74,19 @@ struct GatePolicy {
 /// running lifetime are two different things. One call ends the work, whoever makes it.
 ///
 /// After a shutdown everything may still be called: spawn() is refused, what is posted to the
-/// executor is destroyed instead of run. Holding the executor alone is not enough for that: hold the
-/// Runtime.
+/// executor is destroyed instead of run. Holding the executor alone is not enough for that: hold
+/// the Runtime.
 ///
 /// What is not a task but stands on the executor, such as an owner's own timers and sockets and the
 /// handlers of their operations, is the owner's affair:
-///  - When all tasks end once told (the graceful path), a shutdown touches nothing of it. Threads of
-///    the owner's may make, use, cancel and destroy such objects at any time. Nothing runs any more:
-///    operations that are pending, or begun later, never complete, and are destroyed with the last
-///    owner of the Runtime, on its thread. One whose handler owns the Runtime would keep it for ever:
-///    let it hold a `weak_ptr`, or make it a task.
-///  - The rung `stop` destroys frames, and with them whatever is pending on the executor. Meanwhile,
+///  - When all tasks end once told (the graceful path), a shutdown touches nothing of it. Threads
+///  of
+///    the owner's may make, use, cancel and destroy such objects at any time. Nothing runs any
+///    more: operations that are pending, or begun later, never complete, and are destroyed with the
+///    last owner of the Runtime, on its thread. One whose handler owns the Runtime would keep it
+///    for ever: let it hold a `weak_ptr`, or make it a task.
+///  - The rung `stop` destroys frames, and with them whatever is pending on the executor.
+///  Meanwhile,
 ///    until ended() is cancelled, only threads of this runtime may use I/O objects on it, and no
 ///    thread may destroy them. Owners close theirs when token() is cancelled; or use them in tasks.
 ///
@@ -143,14 +145,14 @@ class Runtime {
   /// Calls a blocking function with arguments, both kept by value as std::thread does, on a
   /// Boost.Thread of its own, and completes on the handler's executor: an initiating function with
   /// the signature `void(std::exception_ptr, Result)` (Result default-constructible, as for
-  /// co_spawn), or `void(std::exception_ptr)` for a function without result. The completion token is
-  /// the last argument; without one it is use_awaitable.
+  /// co_spawn), or `void(std::exception_ptr)` for a function without result. The completion token
+  /// is the last argument; without one it is use_awaitable.
   ///
   /// It is a task of the root scope; if it is refused like one, or gets no thread, that is its
-  /// result. When a shutdown interrupts, it is interrupted at Boost.Thread's interruption points and
-  /// ends with `operation_aborted`. Cancelling the wait leaves the call running: if that fails when
-  /// nobody waits any more, it is in the report. Function and arguments are destroyed before the
-  /// completion.
+  /// result. When a shutdown interrupts, it is interrupted at Boost.Thread's interruption points
+  /// and ends with `operation_aborted`. Cancelling the wait leaves the call running: if that fails
+  /// when nobody waits any more, it is in the report. Function and arguments are destroyed before
+  /// the completion.
   ///
   /// Called elsewhere: `tokio::task::spawn_blocking`.
   template <typename F, typename... Args>
@@ -183,9 +185,13 @@ class Runtime {
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_shutdown(Deadlines deadlines = {},
                       CompletionToken&& completion_token = CompletionToken());
+  template <typename Rep, typename Period, typename... Rest>
+  void async_shutdown(std::chrono::duration<Rep, Period>, Rest&&...) {
+    static_assert(detail::never<Rep>, "a shutdown has three deadlines: {.wait = 2s}");
+  }
 
-  /// Cancelled when a shutdown is over: the report is there, and no task runs, except those it calls
-  /// abandoned. For those who did not ask for it.
+  /// Cancelled when a shutdown is over: the report is there, and no task runs, except those it
+  /// calls abandoned. For those who did not ask for it.
   const CancellationToken& ended() const noexcept;
 
   /// Whether the calling thread is one of this runtime's, worker or blocking.
@@ -208,14 +214,7 @@ namespace detail {
 // called on.
 void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_name,
                     std::shared_ptr<BlockingCall> call);
-/// The error: there is no thread, or no memory, for the ladder; or it would wait for the task that
-/// has this executor.
-boost::system::error_code begin_shutdown(const std::shared_ptr<RuntimeCore>& core,
-                                         Deadlines deadlines,
-                                         const boost::asio::any_io_executor& waits_on);
-/// Cancelled when the ladder is done; then the report is there.
-const CancellationToken& shutdown_done(const RuntimeCore& core) noexcept;
-ShutdownReport report_of(const RuntimeCore& core);
+std::shared_ptr<Ladder> ladder_of(const std::shared_ptr<RuntimeCore>& core) noexcept;
 
 /// A function that blocks, on its way to a thread of its own and back.
 class BlockingCall {
@@ -307,10 +306,12 @@ struct BlockingSignature<void> {
 template <typename Token, typename F, typename... Args>
 auto Runtime::start_blocking(std::string task_name, Token&& token, F&& function,
                              Args&&... arguments) {
+  static_assert(std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>,
+                "the blocking function cannot be called with these arguments");
   using Result = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
   using Call = detail::BlockingCallOf<Result, std::decay_t<F>, std::decay_t<Args>...>;
-  detail::AwaitedCall<Call> call(std::make_shared<Call>(std::forward<F>(function),
-                                                        std::forward<Args>(arguments)...));
+  detail::AwaitedCall<Call> call(
+      std::make_shared<Call>(std::forward<F>(function), std::forward<Args>(arguments)...));
   return boost::asio::async_compose<Token, typename detail::BlockingSignature<Result>::type>(
       [core = core_, call = std::move(call), task_name = std::move(task_name), started = false](
           auto& self, boost::system::error_code error = {}) mutable {
@@ -343,20 +344,8 @@ auto Runtime::start_blocking(std::string task_name, Token&& token, F&& function,
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
               CompletionToken>
 auto Runtime::async_shutdown(Deadlines deadlines, CompletionToken&& completion_token) {
-  return boost::asio::async_compose<CompletionToken,
-                                    void(boost::system::error_code, ShutdownReport)>(
-      [core = core_, deadlines, refusal = boost::system::error_code(), started = false](
-          auto& self, boost::system::error_code error = {}) mutable {
-        if (!std::exchange(started, true)) {
-          refusal = detail::begin_shutdown(core, deadlines, detail::erased(self.get_executor()));
-          if (refusal) return boost::asio::post(std::move(self));
-          const auto done = detail::shutdown_done(*core);
-          return done.cancelled(std::move(self));
-        }
-        if (refusal) error = refusal;
-        self.complete(error, error ? ShutdownReport{} : detail::report_of(*core));
-      },
-      completion_token);
+  return detail::async_climb([core = core_] { return detail::ladder_of(core); }, deadlines,
+                             std::forward<CompletionToken>(completion_token));
 }
 
 }  // namespace runtime_sharing

@@ -53,8 +53,12 @@ consteval bool is_task_function() {
   }
 }
 
-/// Calls `start` with the completion token first: the last of the arguments if the function does not
-/// take all of them, otherwise the default one.
+/// For overloads that are there to say what is wrong.
+template <typename...>
+inline constexpr bool never = false;
+
+/// Calls `start` with the completion token first: the last of the arguments if the function does
+/// not take all of them, otherwise the default one.
 template <typename F, typename Start, typename... Args>
 auto with_completion_token(Start start, Args&&... arguments) {
   constexpr bool takes_all = std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
@@ -72,8 +76,8 @@ auto with_completion_token(Start start, Args&&... arguments) {
 }  // namespace detail
 
 /// A handle on one task. Copies are handles on the same task; dropping them changes nothing.
-/// All member functions are thread-safe. A default-constructed handle is on none, and so is one that
-/// was moved from: only assign to it.
+/// All member functions are thread-safe. A default-constructed handle is on none, and so is one
+/// that was moved from: only assign to it.
 ///
 /// Called elsewhere: `tokio::task::JoinHandle` and `AbortHandle`, `folly::Future`.
 class TaskHandle {
@@ -84,9 +88,9 @@ class TaskHandle {
   const std::string& name() const noexcept { return task_->name; }
 
   /// Ends what the task is suspended in, as the rung `interrupt` of a shutdown does: by terminal
-  /// cancellation. Returns at once. The task may wait again afterwards, to clean up or to go on. One
-  /// that disables cancellation, or is suspended in something that cannot be cancelled, such as a
-  /// post, does not notice.
+  /// cancellation. Returns at once. The task may wait again afterwards, to clean up or to go on.
+  /// One that disables cancellation, or is suspended in something that cannot be cancelled, such as
+  /// a post, does not notice.
   void interrupt() const noexcept { task_->interrupt(); }
 
   /// Initiating function, `void(std::exception_ptr)`: completes when the task's frame is gone, with
@@ -124,21 +128,21 @@ class TaskScope {
   /// std::bad_alloc.
   TaskScope(const std::string& name, TaskScope& parent, ScopeLimits limits = {});
 
-  /// Closes and cancels. Await async_join() or async_shutdown() before: a scope inside a runtime that
-  /// still has tasks warns through Runtime::Options::on_warning and waits for them, for the default
-  /// deadline and never on a thread of a runtime. The task that destroys it from inside does not
-  /// count. A scope of its own cannot know who runs its executor, and so does not wait. In either
-  /// case the tasks keep alive what they need.
+  /// Closes and cancels. Await async_join() or async_shutdown() before: a scope inside a runtime
+  /// that still has tasks warns through Runtime::Options::on_warning and waits for them, for the
+  /// default deadline and never on a thread of a runtime. The task that destroys it from inside
+  /// does not count. A scope of its own cannot know who runs its executor, and so does not wait. In
+  /// either case the tasks keep alive what they need.
   ~TaskScope();
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
 
-  /// Starts a task on a strand of its own: the coroutine that `function` makes when it is called with
-  /// the arguments. Both are kept by value for as long as the coroutine, and the function is called
-  /// with the kept ones moved, as std::thread does it: what the coroutine takes by value it owns, a
-  /// reference is given by std::ref. With g++ 12, do not write a lambda with captures inside of a
-  /// `co_await` expression (the compiler destroys its captures twice): give arguments, or name it
-  /// first.
+  /// Starts a task on a strand of its own: the coroutine that `function` makes when it is called
+  /// with the arguments. Both are kept by value for as long as the coroutine, and the function is
+  /// called with the kept ones moved, as std::thread does it: what the coroutine takes by value it
+  /// owns, a reference is given by std::ref. With g++ 12, do not write a lambda with captures
+  /// inside of a `co_await` expression (the compiler destroys its captures twice): give arguments,
+  /// or name it first.
   ///
   /// Throws system_error with Errc::scope_closed or Errc::scope_full, having moved nothing out of
   /// `function` and arguments; std::bad_alloc, and then the scope is as it was. Exceptions that
@@ -174,8 +178,8 @@ class TaskScope {
   const CancellationToken& token() const noexcept;
 
   /// Closes, and waits: an initiating function, `void(error_code)`, that completes when the last
-  /// frame of a task is gone, with `operation_aborted` if the wait itself is cancelled. Tells nobody:
-  /// for that, cancel token() before. Not to be awaited in a task of the scope.
+  /// frame of a task is gone, with `operation_aborted` if the wait itself is cancelled. Tells
+  /// nobody: for that, cancel token() before. Not to be awaited in a task of the scope.
   ///
   /// Called elsewhere: `join` of stdexec's `counting_scope` and of folly's `AsyncScope`,
   /// `tokio_util::task::TaskTracker::wait`.
@@ -194,17 +198,21 @@ class TaskScope {
     return state_->drained.cancelled(std::forward<CompletionToken>(completion_token));
   }
 
-  /// Shuts the scope down as Runtime::async_shutdown() does a runtime, while the runtime lives on: an
-  /// initiating function, `void(error_code, ShutdownReport)`. Stops accepting, tells, waits,
+  /// Shuts the scope down as Runtime::async_shutdown() does a runtime, while the runtime lives on:
+  /// an initiating function, `void(error_code, ShutdownReport)`. Stops accepting, tells, waits,
   /// interrupts; tasks that have not ended then are left behind and named (`abandon`). Blocks
-  /// nobody: the ladder stands on a thread of its own. Idempotent, like the other one, and refused in
-  /// a task of the scope with std::errc::resource_deadlock_would_occur.
+  /// nobody: the ladder stands on a thread of its own. Idempotent, like the other one, and refused
+  /// in a task of the scope with std::errc::resource_deadlock_would_occur.
   ///
   /// Called elsewhere: nothing.
   template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_shutdown(Deadlines deadlines = {},
                       CompletionToken&& completion_token = CompletionToken());
+  template <typename Rep, typename Period, typename... Rest>
+  void async_shutdown(std::chrono::duration<Rep, Period>, Rest&&...) {
+    static_assert(detail::never<Rep>, "a shutdown has three deadlines: {.wait = 2s}");
+  }
 
   /// Blocks the calling thread, which must not be one of the scope's own, until the scope is
   /// closed and empty. False if that was not so by the deadline.
@@ -279,6 +287,12 @@ std::optional<TaskHandle> TaskScope::try_spawn(std::string task_name, F&& functi
   return handle;
 }
 
+/// A scope is no token.
+template <typename... Rest>
+void cancel_on(const TaskScope&, Rest&&...) {
+  static_assert(detail::never<Rest...>, "cancel_on() takes a token: cancel_on(scope.token())");
+}
+
 template <typename Token, typename F, typename... Args>
 auto TaskScope::start_waiting(std::string task_name, Token&& token, F&& function,
                               Args&&... arguments) {
@@ -306,20 +320,44 @@ auto TaskScope::start_waiting(std::string task_name, Token&& token, F&& function
 
 namespace detail {
 
-/// The error: there is no thread, or no memory, for the ladder; or it would wait for the task that
-/// has this executor.
-boost::system::error_code begin_shutdown(ScopeState& scope, Deadlines deadlines,
-                                         const boost::asio::any_io_executor& waits_on);
+// What async_shutdown() needs of a ladder. The error: there is no thread, or no memory, for it; or
+// it would wait for the task that has this executor.
+error_code begin_shutdown(Ladder& ladder, Deadlines deadlines,
+                          const asio::any_io_executor& waits_on) noexcept;
 /// Cancelled when the ladder is done; then the report is there.
-CancellationToken shutdown_done(ScopeState& scope);
-ShutdownReport report_of(ScopeState& scope);
+const CancellationToken& shutdown_done(const Ladder& ladder) noexcept;
+ShutdownReport report_of(const Ladder& ladder) noexcept;
+
 /// The executor, if it may be that of a task.
-inline boost::asio::any_io_executor erased(const boost::asio::any_io_executor& executor) {
+inline asio::any_io_executor erased(const asio::any_io_executor& executor) {
   return executor;
 }
 template <typename Executor>
-boost::asio::any_io_executor erased(const Executor&) {
+asio::any_io_executor erased(const Executor&) {
   return {};
+}
+
+/// `get_ladder()` returns a shared pointer to it. Throws what that throws as the operation's error.
+template <typename GetLadder, typename CompletionToken>
+auto async_climb(GetLadder get_ladder, Deadlines deadlines, CompletionToken&& completion_token) {
+  return asio::async_compose<CompletionToken, void(error_code, ShutdownReport)>(
+      [get_ladder, deadlines, ladder = std::shared_ptr<Ladder>(), refusal = error_code(),
+       started = false](auto& self, error_code error = {}) mutable {
+        if (!std::exchange(started, true)) {
+          try {
+            ladder = get_ladder();
+            refusal = begin_shutdown(*ladder, deadlines, erased(self.get_executor()));
+          } catch (const std::bad_alloc&) {
+            refusal = make_error_code(boost::system::errc::not_enough_memory);
+          }
+          if (refusal) return asio::post(std::move(self));
+          const auto done = shutdown_done(*ladder);
+          return done.cancelled(std::move(self));
+        }
+        if (refusal) error = refusal;
+        self.complete(error, error ? ShutdownReport{} : report_of(*ladder));
+      },
+      completion_token);
 }
 
 }  // namespace detail
@@ -327,20 +365,8 @@ boost::asio::any_io_executor erased(const Executor&) {
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
               CompletionToken>
 auto TaskScope::async_shutdown(Deadlines deadlines, CompletionToken&& completion_token) {
-  return boost::asio::async_compose<CompletionToken,
-                                    void(boost::system::error_code, ShutdownReport)>(
-      [state = state_, deadlines, refusal = boost::system::error_code(), started = false](
-          auto& self, boost::system::error_code error = {}) mutable {
-        if (!std::exchange(started, true)) {
-          refusal = detail::begin_shutdown(*state, deadlines, detail::erased(self.get_executor()));
-          if (refusal) return boost::asio::post(std::move(self));
-          const auto done = detail::shutdown_done(*state);
-          return done.cancelled(std::move(self));
-        }
-        if (refusal) error = refusal;
-        self.complete(error, error ? ShutdownReport{} : detail::report_of(*state));
-      },
-      completion_token);
+  return detail::async_climb([state = state_] { return state->ladder(); }, deadlines,
+                             std::forward<CompletionToken>(completion_token));
 }
 
 }  // namespace runtime_sharing

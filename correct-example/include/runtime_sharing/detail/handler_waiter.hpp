@@ -97,8 +97,8 @@ class Posted {
   }
   void operator()() { std::exchange(waiter_, nullptr)->run(); }
 
-  /// Posts it, once there is memory for that. An executor that refuses it by some other exception is
-  /// like one that has ended: the waiter is dropped.
+  /// Posts it, once there is memory for that. An executor that refuses it by some other exception
+  /// is like one that has ended: the waiter is dropped.
   template <typename Executor>
   static void post(const Executor& executor, HandlerWaiter& waiter) noexcept {
     const auto attempt = [&] {

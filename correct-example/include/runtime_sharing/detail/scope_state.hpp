@@ -8,8 +8,8 @@
 // drained, for ever, when all its shards are closed and empty and all scopes below it are drained.
 //
 // Everything that happens seldom is under one mutex of the whole tree of scopes: which scopes there
-// are, closing, draining, failures, and the exact count of a scope with a limit. Order of locks: the
-// tree's, then a shard's.
+// are, closing, draining, failures, and the exact count of a scope with a limit. Order of locks:
+// the tree's, then a shard's.
 
 #include "runtime_sharing/cancellation_token.hpp"
 #include "runtime_sharing/detail/task_record.hpp"
@@ -92,6 +92,9 @@ struct Places {
     const ScopeState* wanted;  ///< the scope that is spawned into
   };
 
+  /// It is the turn of those: outside of the mutex.
+  static void tell(const std::list<Waiting>& called) noexcept;
+
   const std::size_t max;
   Places* const above;  ///< of the nearest scope above that has a limit; null: there is none
   std::size_t taken = 0;
@@ -120,7 +123,8 @@ class ScopeState {
   using Records = std::vector<boost::intrusive_ptr<TaskRecord>>;
 
   /// `refusal` is the error of a spawn on the closed scope. Throws std::bad_alloc.
-  static boost::intrusive_ptr<ScopeState> make(std::string scope_name, CancellationToken scope_token,
+  static boost::intrusive_ptr<ScopeState> make(std::string scope_name,
+                                               CancellationToken scope_token,
                                                std::shared_ptr<ScopeTree> scope_tree,
                                                ScopeState* parent, ScopeLimits limits = {},
                                                Errc refusal = Errc::scope_closed);
@@ -211,8 +215,8 @@ class ScopeState {
 
   // All guarded by tree->mutex.
   std::optional<Places> own_places_;
-  Places* places_;     // constant; of this scope or the nearest above that has a limit; null: no limit
-  Hook sibling_hook_;     // linked until drained
+  Places* places_;  // constant; of this scope or the nearest above that has a limit; null: no limit
+  Hook sibling_hook_;  // linked until drained
   using Children = boost::intrusive::list<
       ScopeState, boost::intrusive::member_hook<ScopeState, Hook, &ScopeState::sibling_hook_>,
       boost::intrusive::constant_time_size<false>>;

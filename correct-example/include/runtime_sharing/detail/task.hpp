@@ -32,17 +32,12 @@ class Interruption : public Step {
 
 /// A tracked coroutine. It is a strand, too: its steps run one after the other, on whatever thread
 /// of the context. As a waiter it waits for its turn.
-class CoroutineTask : public TaskRecord,
-                      public Waiter,
-                      public CurrentTask,
-                      private Interruption {
+class CoroutineTask : public TaskRecord, public Waiter, public CurrentTask, private Interruption {
  public:
   using TaskRecord::TaskRecord;
 
   /// The one whose step runs on this thread; null outside of every task.
-  static CoroutineTask* here() noexcept {
-    return static_cast<CoroutineTask*>(CurrentTask::here());
-  }
+  static CoroutineTask* here() noexcept { return static_cast<CoroutineTask*>(CurrentTask::here()); }
 
   void interrupt() noexcept override;
 
@@ -129,8 +124,8 @@ class TaskExecutor {
   bool may_run_inline_ = true;
 };
 
-/// A task with the function that makes its coroutine, and the function's arguments: kept for as long
-/// as the coroutine. Its first step starts that.
+/// A task with the function that makes its coroutine, and the function's arguments: kept for as
+/// long as the coroutine. Its first step starts that.
 template <typename F, typename... Args>
 class SpawnedTask final : public CoroutineTask {
  public:

@@ -65,8 +65,9 @@ class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
 
  public:
   using List = boost::intrusive::list<
-      TaskRecord, boost::intrusive::member_hook<TaskRecord, boost::intrusive::list_member_hook<>,
-                                                &TaskRecord::hook_>,
+      TaskRecord,
+      boost::intrusive::member_hook<TaskRecord, boost::intrusive::list_member_hook<>,
+                                    &TaskRecord::hook_>,
       boost::intrusive::constant_time_size<false>>;
 };
 

@@ -7,12 +7,12 @@
 // wake. Here a task with a step to run stands in a line of the thread that put it there, together
 // with the waiters that a cancelled token has woken, and one posted batch gives turns to many.
 //
-// What keeps it fair: a line is first in, first out, and of every `own_line_first` turns on a thread
-// one looks at the other lines first, in turn. So whoever is first in some line, that of the threads
-// outside included, has a turn after at most `own_line_first` times the number of lines. Before a
-// task gets the thread, a next batch is under way if anybody else waits: a task that does not give
-// the thread back delays nobody but itself, as long as the context has another thread. And after a
-// batch others who use the context have their turn.
+// What keeps it fair: a line is first in, first out, and of every `own_line_first` turns on a
+// thread one looks at the other lines first, in turn. So whoever is first in some line, that of the
+// threads outside included, has a turn after at most `own_line_first` times the number of lines.
+// Before a task gets the thread, a next batch is under way if anybody else waits: a task that does
+// not give the thread back delays nobody but itself, as long as the context has another thread. And
+// after a batch others who use the context have their turn.
 
 #include "runtime_sharing/detail/context_gate.hpp"
 #include "runtime_sharing/detail/wake_queue.hpp"

@@ -13,8 +13,8 @@
 // ones of its queue. The owner of the queue takes them out one by one, in its own turns.
 //
 // Two locks, never held together: the token's guards which queue a lane is in; the queue's guards
-// all its lists. "Who waits is woken" rests on one thing: the flag is set before the queue is locked
-// to move the lane, and looked at with the queue locked before the lane enters its lists.
+// all its lists. "Who waits is woken" rests on one thing: the flag is set before the queue is
+// locked to move the lane, and looked at with the queue locked before the lane enters its lists.
 
 #include "runtime_sharing/detail/adaptive_mutex.hpp"
 

@@ -3,7 +3,7 @@
 // perf_steps Expected  the numbers in perf_guard.json, which tools/perf_guard.py records and
 // compares
 
-#include "correct-example/bench/fixed_work.hpp"
+#include "benchmarks/fixed_work.hpp"
 
 #include <cstdlib>
 

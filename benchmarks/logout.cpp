@@ -1,7 +1,7 @@
-#include "correct-example/bench/logout.hpp"
+#include "benchmarks/logout.hpp"
 
 #include "broken-example/mutex_problem/runtime.hpp"
-#include "correct-example/bench/observer.hpp"
+#include "benchmarks/observer.hpp"
 #include "runtime_sharing/runtime.hpp"
 #include "scenario/ui_loop.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "correct-example/bench/work.hpp"
+#include "benchmarks/work.hpp"
 
 #include <boost/json/object.hpp>
 

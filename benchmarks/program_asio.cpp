@@ -9,7 +9,7 @@
 //   asio-post           no coroutine at all, only for tasks that end at once
 //   threads             two threads that run nothing: what a restart cannot be cheaper than
 
-#include "correct-example/bench/program.hpp"
+#include "benchmarks/program.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>

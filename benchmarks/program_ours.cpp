@@ -1,6 +1,6 @@
 // The library itself: a runtime, a scope with tracked and named tasks, and its token.
 
-#include "correct-example/bench/program.hpp"
+#include "benchmarks/program.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/runtime.hpp"
 

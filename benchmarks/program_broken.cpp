@@ -7,7 +7,7 @@
 
 #include "broken-example/arc_problem/runtime.hpp"
 #include "broken-example/mutex_problem/runtime.hpp"
-#include "correct-example/bench/program.hpp"
+#include "benchmarks/program.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>

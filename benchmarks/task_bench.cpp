@@ -7,8 +7,8 @@
 // Programs  program_ours.cpp, program_asio.cpp, program_broken.cpp; tokio/ has the same works
 // Why       docs/benchmarks.md
 
-#include "correct-example/bench/logout.hpp"
-#include "correct-example/bench/program.hpp"
+#include "benchmarks/logout.hpp"
+#include "benchmarks/program.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>

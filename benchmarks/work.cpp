@@ -1,4 +1,4 @@
-#include "correct-example/bench/work.hpp"
+#include "benchmarks/work.hpp"
 
 #include <map>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "correct-example/bench/fixed_work.hpp"
+#include "benchmarks/fixed_work.hpp"
 
 #include <boost/asio/post.hpp>
 

@@ -1,9 +1,9 @@
 // How often each step of a task's life asks for memory: by operator new, which this binary
 // replaces, or past it, as Asio does for coroutine frames; the linker leads those calls here
-// (--wrap). The numbers that must come out are in bench/perf_guard.json: tools/perf_guard.py
+// (--wrap). The numbers that must come out are in benchmarks/perf_guard.json: tools/perf_guard.py
 // --record writes them there, after a look at whether they are what was wanted.
 
-#include "correct-example/bench/fixed_work.hpp"
+#include "benchmarks/fixed_work.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/version.hpp>
@@ -75,7 +75,7 @@ class Allocations : public testing::Test {
   /// Compares with the recorded number, and leaves what was counted in the test's output.
   static void expect_recorded(const char* step, int counted) {
     RecordProperty(step, counted);
-    std::ifstream file(TEST_SOURCE_DIR "/correct-example/bench/perf_guard.json");
+    std::ifstream file(TEST_SOURCE_DIR "/benchmarks/perf_guard.json");
     std::stringstream text;
     text << file.rdbuf();
     const auto recorded = boost::json::parse(text.str());

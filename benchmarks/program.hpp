@@ -1,7 +1,7 @@
 #pragma once
 
-#include "correct-example/bench/observer.hpp"
-#include "correct-example/bench/work.hpp"
+#include "benchmarks/observer.hpp"
+#include "benchmarks/work.hpp"
 
 #include <cstddef>
 #include <functional>
