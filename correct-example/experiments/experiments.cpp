@@ -358,7 +358,11 @@ Experiment early_login(const Settings& settings) {
                                     scenario::end_on_failure(std::move(failure));
                                     over = true;
                                   });
-                   co_await surroundings.ui.until([&] { return !client.session(); });
+                   // Only the goodbye is left, and the pool that waits for it.
+                   co_await surroundings.ui.until([&] {
+                     return alice.activity().samples_stored == alice.activity().samples_taken &&
+                            surroundings.store.connections_open() == 0;
+                   });
 
                    std::string early_login;
                    try {
