@@ -21,7 +21,9 @@ def tests_of_sources():
     for listing in ROOT.glob("*/CMakeLists.txt"):
         text = listing.read_text()
         yield from re.findall(r"add_test\(NAME (\w+\.\w+)", text)
-        yield from (f"Guarded.{name}" for name in re.findall(r"add_guarded_test\((\w+)", text))
+        for suite in ("Guarded", "Spawn"):
+            yield from (f"{suite}.{name}"
+                        for name in re.findall(rf"add_{suite.lower()}_test\((\w+)", text))
 
 
 def main():

@@ -16,9 +16,9 @@ LAYERS = {
               " suspension_checker",
     "token": "detail/wake_queue detail/handler_waiter cancellation_token cancel_on"
              " run_until_cancelled callback_queue",
-    "scope": "detail/turns detail/task_record detail/scope_state detail/task task_scope ladder entry"
+    "scope": "detail/async_climb detail/task_function detail/turns detail/task_record detail/scope_state detail/task task_scope ladder entry"
              " executor_tree scope_limits",
-    "runtime": "runtime runtime_core",
+    "runtime": "detail/blocking_call detail/gate_policy runtime runtime_core",
     "slot": "runtime_slot",
     "everything": "runtime_sharing",
 }

@@ -31,7 +31,9 @@ class CancellationToken {
   /// cancelled if somebody has. Throws std::bad_alloc.
   explicit CancellationToken(const std::stop_token& stop_token);
 
+  /// Another handle on the same token.
   CancellationToken(const CancellationToken&) noexcept = default;
+  /// A handle on the other token from now on.
   CancellationToken& operator=(const CancellationToken&) noexcept = default;
   ~CancellationToken() = default;
 
@@ -81,10 +83,14 @@ class CancellationToken {
   boost::intrusive_ptr<detail::TokenState> state_;
 };
 
-inline const boost::intrusive_ptr<detail::TokenState>& detail::TokenState::of(
+namespace detail {
+
+inline const boost::intrusive_ptr<TokenState>& TokenState::of(
     const CancellationToken& token) noexcept {
   return token.state_;
 }
+
+}  // namespace detail
 
 /// Calls a function when the token is cancelled: on the thread of cancel(), outside of any lock, so
 /// it may cancel, register, or destroy this object. If the token is cancelled already, it is called

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "runtime_sharing/detail/adapted_executor.hpp"
-#include "runtime_sharing/detail/user_code.hpp"
+#include "runtime_sharing/detail/async_climb.hpp"
+#include "runtime_sharing/detail/blocking_call.hpp"
+#include "runtime_sharing/detail/gate_policy.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 #include "runtime_sharing/task_scope.hpp"
 
@@ -10,62 +12,21 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace runtime_sharing {
 
 namespace detail {
 
-class BlockingCall;
 class RuntimeCore;
 struct SlotState;
-
-/// The gate of a runtime, which says once that somebody came too late.
-class RuntimeGate : public ContextGate {
- public:
-  explicit RuntimeGate(const ScopeTree& tree) noexcept : tree_(tree) {}
-  void was_handed_over_too_late() noexcept;
-
- private:
-  const ScopeTree& tree_;
-  std::atomic<bool> has_warned_{false};
-};
-
-/// Posts from outside a runtime pass the gate of its context; after a shutdown they are dropped.
-struct GatePolicy {
-  template <typename Function>
-  struct InUserCode {
-    void operator()() {
-      const UserCode user_code;
-      std::move(function)();
-    }
-    Function function;
-  };
-
-  template <typename Inner, typename Function>
-  void execute(const Inner& inner, Function&& function) const {
-    if (const ContextGate::Entry entry(*gate); entry) {
-      inner.execute(InUserCode<std::decay_t<Function>>{std::forward<Function>(function)});
-    } else {
-      gate->was_handed_over_too_late();
-    }
-  }
-
-  friend bool operator==(const GatePolicy&, const GatePolicy&) = default;
-
-  RuntimeGate* gate;  // valid as long as the context
-};
 
 }  // namespace detail
 
@@ -77,18 +38,17 @@ struct GatePolicy {
 /// executor is destroyed instead of run. Holding the executor alone is not enough for that: hold
 /// the Runtime.
 ///
-/// What is not a task but stands on the executor, such as an owner's own timers and sockets and the
-/// handlers of their operations, is the owner's affair:
-///  - When all tasks end once told (the graceful path), a shutdown touches nothing of it. Threads
-///  of
-///    the owner's may make, use, cancel and destroy such objects at any time. Nothing runs any
-///    more: operations that are pending, or begun later, never complete, and are destroyed with the
-///    last owner of the Runtime, on its thread. One whose handler owns the Runtime would keep it
-///    for ever: let it hold a `weak_ptr`, or make it a task.
-///  - The rung `stop` destroys frames, and with them whatever is pending on the executor.
-///  Meanwhile,
-///    until ended() is cancelled, only threads of this runtime may use I/O objects on it, and no
-///    thread may destroy them. Owners close theirs when token() is cancelled; or use them in tasks.
+/// What is no task but stands on the executor is its owner's affair: timers and sockets, and the
+/// handlers of their operations. When all tasks end once told, a shutdown touches nothing of it:
+/// any thread may make, use, cancel and destroy such objects at any time. But nothing runs any
+/// more: operations that are pending, or begun later, never complete, and are destroyed with the
+/// last owner of the Runtime, on its thread. A handler that owns the Runtime would keep it for
+/// ever: let it hold a `weak_ptr`, or make it a task.
+///
+/// The rung `stop` destroys frames, and with them whatever is pending on the executor. Meanwhile,
+/// until ended() is cancelled, only threads of this runtime may use I/O objects on it, and no
+/// thread may destroy them. Owners with threads of their own close theirs when token() is
+/// cancelled, or use them in tasks.
 ///
 /// All member functions are thread-safe, and posting to the executor is.
 ///
@@ -185,6 +145,7 @@ class Runtime {
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_shutdown(Deadlines deadlines = {},
                       CompletionToken&& completion_token = CompletionToken());
+  /// Does not compile, and says why.
   template <typename Rep, typename Period, typename... Rest>
   void async_shutdown(std::chrono::duration<Rep, Period>, Rest&&...) {
     static_assert(detail::never<Rep>, "a shutdown has three deadlines: {.wait = 2s}");
@@ -215,91 +176,6 @@ namespace detail {
 void start_blocking(const std::shared_ptr<RuntimeCore>& core, std::string task_name,
                     std::shared_ptr<BlockingCall> call);
 std::shared_ptr<Ladder> ladder_of(const std::shared_ptr<RuntimeCore>& core) noexcept;
-
-/// A function that blocks, on its way to a thread of its own and back.
-class BlockingCall {
- public:
-  BlockingCall() = default;
-  BlockingCall(const BlockingCall&) = delete;
-  BlockingCall& operator=(const BlockingCall&) = delete;
-  virtual ~BlockingCall() = default;
-
-  void belongs_to(boost::intrusive_ptr<TaskRecord> task) noexcept { task_ = std::move(task); }
-  /// Calls the function, destroys it, and tells the one who waits.
-  void run() noexcept;
-  /// It has ended, or did not come to be. Null: without an error.
-  void end(std::exception_ptr error) noexcept;
-  /// The failure, if nobody waits for it.
-  std::exception_ptr untold_failure() noexcept;
-  /// Nobody waits any more.
-  void is_left_alone() noexcept;
-
-  const CancellationToken done;
-  const std::exception_ptr& error() const noexcept { return error_; }
-
- private:
-  virtual void call() = 0;
-  virtual void destroy_function() noexcept = 0;
-
-  enum class Awaited { yes, no, told };
-  std::atomic<Awaited> awaited_{Awaited::yes};
-  std::exception_ptr error_;
-  boost::intrusive_ptr<TaskRecord> task_;
-};
-
-template <typename Result, typename F, typename... Args>
-class BlockingCallOf final : public BlockingCall {
- public:
-  template <typename... Values>
-  explicit BlockingCallOf(Values&&... values)
-      : call_(std::in_place, std::forward<Values>(values)...) {}
-
-  std::conditional_t<std::is_void_v<Result>, std::monostate, Result> value{};
-
- private:
-  void call() override {
-    const auto invoke = [](F& function, Args&... arguments) -> Result {
-      return std::invoke(std::move(function), std::move(arguments)...);
-    };
-    if constexpr (std::is_void_v<Result>) {
-      std::apply(invoke, *call_);
-    } else {
-      value = std::apply(invoke, *call_);
-    }
-  }
-  void destroy_function() noexcept override { call_.reset(); }
-
-  std::optional<std::tuple<F, Args...>> call_;
-};
-
-/// The side of the one who waits.
-template <typename Call>
-class AwaitedCall {
- public:
-  explicit AwaitedCall(std::shared_ptr<Call> call) noexcept : call_(std::move(call)) {}
-  AwaitedCall(AwaitedCall&&) noexcept = default;
-  AwaitedCall& operator=(AwaitedCall&&) = delete;
-  ~AwaitedCall() {
-    if (call_) call_->is_left_alone();
-  }
-
-  Call* operator->() const noexcept { return call_.get(); }
-  const std::shared_ptr<Call>& get() const noexcept { return call_; }
-  /// The result is on its way to whoever waits.
-  std::shared_ptr<Call> take() noexcept { return std::move(call_); }
-
- private:
-  std::shared_ptr<Call> call_;
-};
-
-template <typename Result>
-struct BlockingSignature {
-  using type = void(std::exception_ptr, Result);
-};
-template <>
-struct BlockingSignature<void> {
-  using type = void(std::exception_ptr);
-};
 
 }  // namespace detail
 

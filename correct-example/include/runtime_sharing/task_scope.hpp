@@ -1,26 +1,26 @@
 #pragma once
 
 #include "runtime_sharing/cancellation_token.hpp"
+#include "runtime_sharing/detail/async_climb.hpp"
 #include "runtime_sharing/detail/scope_state.hpp"
 #include "runtime_sharing/detail/task.hpp"
+#include "runtime_sharing/detail/task_function.hpp"
 #include "runtime_sharing/error.hpp"
+#include "runtime_sharing/scope_limits.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -28,51 +28,7 @@
 namespace runtime_sharing {
 
 namespace detail {
-
 class RuntimeCore;
-
-/// Says in the compiler's first line what is wrong with a task's function. Always true otherwise.
-template <typename F, typename... Args>
-consteval bool is_task_function() {
-  using Awaitable = boost::asio::awaitable<void>;
-  if constexpr (std::is_same_v<F, Awaitable>) {
-    static_assert(!std::is_same_v<F, Awaitable>,
-                  "a task is spawned by the function that makes its coroutine, not by the "
-                  "coroutine: spawn(name, function, arguments...)");
-    return false;
-  } else if constexpr (!std::is_invocable_v<F, Args...>) {
-    static_assert(std::is_invocable_v<F, Args...>,
-                  "the task's function cannot be called with these arguments, which are copied or "
-                  "moved into the task: for a reference, use std::ref");
-    return false;
-  } else {
-    static_assert(std::is_same_v<std::invoke_result_t<F, Args...>, Awaitable>,
-                  "the task's function must be a coroutine that returns "
-                  "boost::asio::awaitable<void>");
-    return std::is_same_v<std::invoke_result_t<F, Args...>, Awaitable>;
-  }
-}
-
-/// For overloads that are there to say what is wrong.
-template <typename...>
-inline constexpr bool never = false;
-
-/// Calls `start` with the completion token first: the last of the arguments if the function does
-/// not take all of them, otherwise the default one.
-template <typename F, typename Start, typename... Args>
-auto with_completion_token(Start start, Args&&... arguments) {
-  constexpr bool takes_all = std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
-  if constexpr (takes_all || sizeof...(Args) == 0) {
-    return start(boost::asio::use_awaitable, std::forward<Args>(arguments)...);
-  } else {
-    constexpr std::size_t last = sizeof...(Args) - 1;
-    auto all = std::forward_as_tuple(std::forward<Args>(arguments)...);
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return start(std::get<last>(std::move(all)), std::get<I>(std::move(all))...);
-    }(std::make_index_sequence<last>());
-  }
-}
-
 }  // namespace detail
 
 /// A handle on one task. Copies are handles on the same task; dropping them changes nothing.
@@ -209,6 +165,7 @@ class TaskScope {
                 CompletionToken = boost::asio::use_awaitable_t<>>
   auto async_shutdown(Deadlines deadlines = {},
                       CompletionToken&& completion_token = CompletionToken());
+  /// Does not compile, and says why.
   template <typename Rep, typename Period, typename... Rest>
   void async_shutdown(std::chrono::duration<Rep, Period>, Rest&&...) {
     static_assert(detail::never<Rep>, "a shutdown has three deadlines: {.wait = 2s}");
@@ -317,50 +274,6 @@ auto TaskScope::start_waiting(std::string task_name, Token&& token, F&& function
       },
       token);
 }
-
-namespace detail {
-
-// What async_shutdown() needs of a ladder. The error: there is no thread, or no memory, for it; or
-// it would wait for the task that has this executor.
-error_code begin_shutdown(Ladder& ladder, Deadlines deadlines,
-                          const asio::any_io_executor& waits_on) noexcept;
-/// Cancelled when the ladder is done; then the report is there.
-const CancellationToken& shutdown_done(const Ladder& ladder) noexcept;
-ShutdownReport report_of(const Ladder& ladder) noexcept;
-
-/// The executor, if it may be that of a task.
-inline asio::any_io_executor erased(const asio::any_io_executor& executor) {
-  return executor;
-}
-template <typename Executor>
-asio::any_io_executor erased(const Executor&) {
-  return {};
-}
-
-/// `get_ladder()` returns a shared pointer to it. Throws what that throws as the operation's error.
-template <typename GetLadder, typename CompletionToken>
-auto async_climb(GetLadder get_ladder, Deadlines deadlines, CompletionToken&& completion_token) {
-  return asio::async_compose<CompletionToken, void(error_code, ShutdownReport)>(
-      [get_ladder, deadlines, ladder = std::shared_ptr<Ladder>(), refusal = error_code(),
-       started = false](auto& self, error_code error = {}) mutable {
-        if (!std::exchange(started, true)) {
-          try {
-            ladder = get_ladder();
-            refusal = begin_shutdown(*ladder, deadlines, erased(self.get_executor()));
-          } catch (const std::bad_alloc&) {
-            refusal = make_error_code(boost::system::errc::not_enough_memory);
-          }
-          if (refusal) return asio::post(std::move(self));
-          const auto done = shutdown_done(*ladder);
-          return done.cancelled(std::move(self));
-        }
-        if (refusal) error = refusal;
-        self.complete(error, error ? ShutdownReport{} : report_of(*ladder));
-      },
-      completion_token);
-}
-
-}  // namespace detail
 
 template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(boost::system::error_code, ShutdownReport))
               CompletionToken>

@@ -15,6 +15,7 @@
 #include "runtime_sharing/detail/task_record.hpp"
 #include "runtime_sharing/detail/turns.hpp"
 #include "runtime_sharing/error.hpp"
+#include "runtime_sharing/scope_limits.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -24,7 +25,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
-#include <limits>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -32,29 +32,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-namespace runtime_sharing {
-
-/// What a task's exception means for the other tasks of its scope. Cancellation is no failure. A
-/// failure in a scope below is one of this scope, too.
-///
-/// Called elsewhere: `folly::coro::AsyncScope` keeps going (and terminates); Ceph's
-/// `co_spawn_group` cancels or waits by `cancel_on_error`.
-enum class FailurePolicy {
-  keep_going,    ///< nothing: it is in the report and in the task's handle
-  cancel_scope,  ///< the first failure cancels the scope's token
-};
-
-/// What a scope is told when it is made.
-///
-/// Called elsewhere: Ceph's `co_spawn_group` has a `spawn_limit`.
-struct ScopeLimits {
-  FailurePolicy on_failure = FailurePolicy::keep_going;  ///< what the first failure does
-  /// As many tasks may be in the scope and the scopes below it at a time.
-  std::size_t max_tasks = std::numeric_limits<std::size_t>::max();
-};
-
-}  // namespace runtime_sharing
 
 namespace runtime_sharing::detail {
 
