@@ -15,13 +15,13 @@
 
 namespace scenario {
 
-/// What is measured of one user's session, the same for all three approaches. A fact that an
+/// What is measured of one user's session, the same for all approaches. A fact that an
 /// experiment does not measure stays empty: it is printed as "-" and left out of the JSON.
 struct SessionFacts {
   std::optional<double> logout_ms;             ///< until logout returned
   std::optional<bool> logout_returned;         ///< false: it had not by the deadline
-  std::optional<long> owners_left;             ///< of the old runtime, after logout returned
-  std::optional<long> runtime_threads_left;    ///< of the old runtime, after logout returned
+  std::optional<long> owners_left;             ///< of what logout ended, after it returned
+  std::optional<long> runtime_threads_left;    ///< of any runtime, after logout returned
   std::optional<long> rows_after_logout;       ///< written for the signed-out user afterwards
   std::optional<long> samples_lost;            ///< taken but never stored
   std::optional<long> connections_open;        ///< pool connections not given back
@@ -47,11 +47,11 @@ inline constexpr double noticeable_freeze_ms = 500;
 inline constexpr double noticeable_freeze_ms = 50;
 #endif
 
-/// Measures one user's logout from outside, the same way for all three approaches.
+/// Measures one user's logout from outside, the same way for all approaches.
 /// Used on the UI loop only.
 class LogoutProbe {
  public:
-  /// `owners` counts who still holds the old runtime.
+  /// `owners` counts who still holds what the logout ends: a runtime, or a session.
   LogoutProbe(Surroundings& surroundings, std::string user,
               std::shared_ptr<const Activity> activity, std::function<long()> owners);
 

@@ -28,11 +28,17 @@ struct Activity {
 /// Threads that run a runtime at this moment. Each calls enter() first and leave() last.
 class ThreadCensus {
  public:
-  void enter() noexcept { ++running_; }
+  void enter() noexcept {
+    ++started_;
+    ++running_;
+  }
   void leave() noexcept { --running_; }
   long running() const noexcept { return running_; }
+  /// All that ever called enter().
+  long started() const noexcept { return started_; }
 
  private:
+  std::atomic<long> started_{0};
   std::atomic<long> running_{0};
 };
 

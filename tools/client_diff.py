@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What has to change from a broken client to the correct one.
+"""What has to change from a broken client to the correct one, and between the two correct ones.
 
     tools/client_diff.py arc        the hunks of the diff, each with one line of context
     tools/client_diff.py arc 3 4    these of them
     tools/client_diff.py mutex      those from mutex_problem
-    tools/client_diff.py size       the changed lines (+ and -) of both diffs: few enough
-    tools/client_diff.py page       each hunk of both diffs stands on docs/10-the-diff.md
+    tools/client_diff.py scope      those from correct_example to scope_example, header first
+    tools/client_diff.py size       the changed lines (+ and -) of each diff: few enough
+    tools/client_diff.py page       each hunk of each diff stands on its page
 
 The first diff is diff -u broken-example/arc_problem/client.cpp correct-example/client/client.cpp
 
@@ -16,23 +17,47 @@ import argparse
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-PAGE = "docs/10-the-diff.md"
-CORRECT = "correct-example/client/client.cpp"
-MOST_CHANGED_LINES = {"arc": 60, "mutex": 75}
+CORRECT = "correct-example/client"
+
+
+@dataclass
+class Diff:
+    """Between the clients of two programs."""
+    programs: tuple
+    folders: tuple
+    files: list
+    most_changed_lines: int
+    page: str
+
+
+DIFFS = {
+    "arc": Diff(("arc_problem", "correct_example"), ("broken-example/arc_problem", CORRECT),
+                ["client.cpp"], 60, "docs/10-the-diff.md"),
+    "mutex": Diff(("mutex_problem", "correct_example"), ("broken-example/mutex_problem", CORRECT),
+                  ["client.cpp"], 75, "docs/10-the-diff.md"),
+    "scope": Diff(("correct_example", "scope_example"), (CORRECT, "correct-example/scope_client"),
+                  ["client.hpp", "client.cpp"], 28, "docs/07-restart.md"),
+}
 
 
 def hunks_of(root, name):
     """[hunk], each a list of lines, the first of which is the one with @@."""
-    broken = f"broken-example/{name}_problem/client.cpp"
+    before, after = DIFFS[name].folders
+    return [hunk for file in DIFFS[name].files
+            for hunk in hunks_between(root, f"{before}/{file}", f"{after}/{file}")]
+
+
+def hunks_between(root, before, after):
     try:
-        result = subprocess.run(["diff", "-U1", broken, CORRECT], cwd=root, encoding="utf-8",
+        result = subprocess.run(["diff", "-U1", before, after], cwd=root, encoding="utf-8",
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     except FileNotFoundError:
         raise SystemExit("client_diff: no program 'diff': install diffutils") from None
     if result.returncode != 1:
-        raise SystemExit(f"client_diff: {result.stderr.strip() or f'{broken} is {CORRECT}'}")
+        raise SystemExit(f"client_diff: {result.stderr.strip() or f'{before} is {after}'}")
     hunks = []
     for line in result.stdout.splitlines()[2:]:
         if line.startswith("@@"):
@@ -43,10 +68,12 @@ def hunks_of(root, name):
 
 def check_size(root):
     good = True
-    for name, most in MOST_CHANGED_LINES.items():
+    for name, diff in DIFFS.items():
         changed = sum(line[0:1] in ("+", "-") for hunk in hunks_of(root, name) for line in hunk)
-        print(f"{name + '_problem':13} to correct_example: {changed} changed lines, at most {most}")
-        good = good and changed <= most
+        before, after = diff.programs
+        print(f"{before:15} to {after:15}: {changed} changed lines, "
+              f"at most {diff.most_changed_lines}")
+        good = good and changed <= diff.most_changed_lines
     return good
 
 
@@ -62,12 +89,12 @@ def hunks_on(page):
 
 
 def check_page(root):
-    shown = set(hunks_on((root / PAGE).read_text(encoding="utf-8")))
     good = True
-    for name in MOST_CHANGED_LINES:
+    for name, diff in DIFFS.items():
+        shown = set(hunks_on((root / diff.page).read_text(encoding="utf-8")))
         for number, hunk in enumerate(hunks_of(root, name), 1):
             if body_of(hunk) not in shown:
-                print(f"{PAGE} does not show hunk {number} of {name}:", *hunk, sep="\n")
+                print(f"{diff.page} does not show hunk {number} of {name}:", *hunk, sep="\n")
                 good = False
     return good
 
@@ -80,7 +107,7 @@ class Arguments(argparse.ArgumentParser):
 def main():
     parser = Arguments(prog="tools/client_diff.py", allow_abbrev=False, description=__doc__,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=[*MOST_CHANGED_LINES, "size", "page"])
+    parser.add_argument("what", choices=[*DIFFS, "size", "page"])
     parser.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="of a hunk, from 1")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent,
                         metavar="DIR", help="the repository (default: this script's)")

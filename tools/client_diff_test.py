@@ -12,7 +12,10 @@ sys.dont_write_bytecode = True
 import client_diff  # noqa: E402  (beside this file)
 
 SCRIPT = Path(client_diff.__file__).resolve()
-SOURCES = [f"broken-example/{name}_problem/client.cpp" for name in client_diff.MOST_CHANGED_LINES]
+ARC, MUTEX, SCOPE = client_diff.DIFFS.values()
+ARC_CLIENT, CORRECT_CLIENT = (f"{folder}/client.cpp" for folder in ARC.folders)
+MUTEX_CLIENT = f"{MUTEX.folders[0]}/client.cpp"
+SCOPE_HEADER = f"{SCOPE.folders[1]}/client.hpp"
 
 
 class ClientDiff(unittest.TestCase):
@@ -20,7 +23,9 @@ class ClientDiff(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.root = Path(folder.name)
-        for name in [*SOURCES, client_diff.CORRECT, client_diff.PAGE]:
+        for name in {name for diff in client_diff.DIFFS.values()
+                     for name in [diff.page, *(f"{folder}/{file}" for folder in diff.folders
+                                               for file in diff.files)]}:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(SCRIPT.parent.parent / name, self.root / name)
 
@@ -35,7 +40,7 @@ class ClientDiff(unittest.TestCase):
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
     def test_counts_what_diff_prints(self):
-        printed = subprocess.run(["diff", "-u", SOURCES[0], client_diff.CORRECT], cwd=self.root,
+        printed = subprocess.run(["diff", "-u", ARC_CLIENT, CORRECT_CLIENT], cwd=self.root,
                                  capture_output=True, text=True).stdout.splitlines()
         changed = sum(line.startswith(("+", "-")) for line in printed) - 2  # the names of the files
 
@@ -44,14 +49,18 @@ class ClientDiff(unittest.TestCase):
     def test_finds_a_line_too_many(self):
         self.assertEqual(self.run_it("size").returncode, 0)
 
-        self.change(client_diff.CORRECT, "\nnamespace app {", "// noise\n" * 20 + "namespace app {")
+        for name in CORRECT_CLIENT, SCOPE_HEADER:
+            with self.subTest(name):
+                before = (self.root / name).read_text(encoding="utf-8")
+                self.change(name, "\nnamespace app {", "// noise\n" * 20 + "namespace app {")
 
-        self.assertEqual(self.run_it("size").returncode, 1)
+                self.assertEqual(self.run_it("size").returncode, 1)
+                (self.root / name).write_text(before, encoding="utf-8")
 
     def test_finds_a_hunk_that_the_page_does_not_show(self):
         self.assertEqual(self.run_it("page").returncode, 0)
 
-        self.change(SOURCES[1], "  ++session->activity->events_handled;\n", "")
+        self.change(MUTEX_CLIENT, "  ++session->activity->events_handled;\n", "")
 
         result = self.run_it("page")
         self.assertEqual(result.returncode, 1)
@@ -59,16 +68,20 @@ class ClientDiff(unittest.TestCase):
         self.assertIn("\n+  ++session->activity->events_handled;\n", result.stdout)
 
     def test_finds_a_line_that_the_page_shows_otherwise(self):
-        self.change(client_diff.PAGE, "-  for (;;) {", "-  for (;; ) {")
+        for diff, old, new in ((ARC, "-  for (;;) {", "-  for (;; ) {"),
+                               (SCOPE, "+  const auto session =", "+  const auto old =")):
+            with self.subTest(diff.page):
+                self.change(diff.page, old, new)
 
-        self.assertEqual(self.run_it("page").returncode, 1)
+                self.assertEqual(self.run_it("page").returncode, 1)
+                self.change(diff.page, new, old)
 
     def test_finds_no_difference_at_all(self):
-        shutil.copy(self.root / client_diff.CORRECT, self.root / SOURCES[0])
+        shutil.copy(self.root / CORRECT_CLIENT, self.root / ARC_CLIENT)
 
         result = self.run_it("size")
         self.assertEqual(result.returncode, 1)
-        self.assertIn(SOURCES[0], result.stderr)
+        self.assertIn(ARC_CLIENT, result.stderr)
 
     def test_says_what_to_do_about_wrong_use(self):
         for arguments in ["nothing"], ["arc", "first"], ["arc", "99"], ["size", "1"], []:

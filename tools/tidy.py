@@ -3,7 +3,7 @@
 
     tools/tidy.py sources -p BUILD   the correct side, with every check of .clang-tidy: no finding
     tools/tidy.py marks -p BUILD     mutex_problem is found wrong on the marked lines and nowhere
-                                     else, and the correct client nowhere
+                                     else, and the correct clients nowhere
     tools/tidy.py matrix -p BUILD    what each check sees is what tools/tests/detector_matrix.cpp says
     tools/tidy.py table              that, as a table for a page; runs nothing
 
@@ -108,7 +108,8 @@ def marked_regions(source):
 def check_marks(build):
     broken = [source for source in sources_in(build)
               if source.startswith("broken-example/mutex_problem/")]
-    sources = [*broken, "correct-example/client/client.cpp"]
+    sources = [*broken, "correct-example/client/client.cpp",
+               "correct-example/scope_client/client.cpp"]
     found = set()
     for _, _, output in run_on_each(build, sources, f"--checks=-*,{SUSPENSION},{GUARD}"):
         found |= findings_in(output)

@@ -1,5 +1,5 @@
 // arc_problem · shared ownership alone cannot force a shutdown
-// The client is the same in all three programs, but for the way it shares its runtime. What differs
+// The client is the same in all four programs, but for the way it shares its runtime. What differs
 // and why: docs/10-the-diff.md
 
 #include "client.hpp"

@@ -1,5 +1,5 @@
 // mutex_problem · a lock guard lives across co_await
-// The client is the same in all three programs, but for the way it shares its runtime. What differs
+// The client is the same in all four programs, but for the way it shares its runtime. What differs
 // and why: docs/10-the-diff.md
 
 #include "client.hpp"

@@ -1,5 +1,5 @@
 // correct_example · shared ownership, a cancellation token, tracked tasks
-// The client is the same in all three programs, but for the way it shares its runtime. What differs
+// The client is the same in all four programs, but for the way it shares its runtime. What differs
 // and why: docs/10-the-diff.md
 
 #include "client.hpp"

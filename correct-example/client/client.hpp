@@ -34,18 +34,14 @@ struct Session {
   const std::shared_ptr<scenario::Activity> activity = std::make_shared<scenario::Activity>();
 };
 
-/// The client application: its components share one runtime, from login to logout.
+/// The client application: its components share one runtime.
 class Client {
  public:
   explicit Client(scenario::Surroundings& surroundings)
-      : surroundings_(surroundings),
-        slot_({.name = "client",
-               .threads = surroundings.settings.workers,
-               .on_thread_start = [&census = surroundings.threads] { census.enter(); },
-               .on_thread_stop = [&census = surroundings.threads] { census.leave(); },
-               .on_warning = [](std::string_view text) { spdlog::warn(text); }}) {}
+      : surroundings_(surroundings), slot_(runtime_options()) {}
 
   void login(const std::string& user);
+  /// Of the user who is signed in.
   asio::awaitable<ShutdownReport> logout();
 
   /// Null while nobody is signed in.
@@ -59,6 +55,14 @@ class Client {
   asio::awaitable<void> flush(std::shared_ptr<Session> session,
                               std::vector<scenario::Sample>& batch);
   asio::awaitable<void> keep_pool(std::shared_ptr<Session> session);
+
+  Runtime::Options runtime_options() const {
+    return {.name = "client",
+            .threads = surroundings_.settings.workers,
+            .on_thread_start = [&census = surroundings_.threads] { census.enter(); },
+            .on_thread_stop = [&census = surroundings_.threads] { census.leave(); },
+            .on_warning = [](std::string_view text) { spdlog::warn(text); }};
+  }
 
   scenario::Surroundings& surroundings_;
   runtime_sharing::RuntimeSlot slot_;

@@ -1,5 +1,7 @@
 // The client on a terminal. Everything here runs on the UI loop, the main thread.
 
+#include "interactive.hpp"
+
 #include <boost/algorithm/string/join.hpp>
 #include <boost/algorithm/string/trim.hpp>
 #include <boost/asio/as_tuple.hpp>
@@ -13,7 +15,6 @@
 #include <boost/system/system_error.hpp>
 
 #include "client.hpp"
-#include "experiments.hpp"
 #include <csignal>
 #include <fcntl.h>
 #include <iostream>

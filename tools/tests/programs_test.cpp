@@ -88,7 +88,7 @@ TEST_P(EveryProgram, ObservesWhatItDocumentsOnThisFile) {
 
 INSTANTIATE_TEST_SUITE_P(Programs, EveryProgram,
                          Combine(Values("arc_problem", "mutex_problem", "correct_example",
-                                        "side_by_side"),
+                                        "scope_example", "side_by_side"),
                                  testing::ValuesIn(odd_files)),
                          [](const auto& param) {
                            return std::get<0>(param.param) + "_" + std::get<1>(param.param).name;
@@ -129,9 +129,11 @@ const std::tuple<std::string, Hardship> hardships[]{
     {"arc_problem", {"FullDisk", full_disk, "leak", "disk I/O error"}},
     {"mutex_problem", {"FullDisk", full_disk, "wrong-thread", "disk I/O error"}},
     {"correct_example", {"FullDisk", full_disk, "logout", "disk I/O error"}},
+    {"scope_example", {"FullDisk", full_disk, "logout", "disk I/O error"}},
 #if !defined(WITH_ADDRESS_SANITIZER)  // UBSan itself needs a descriptor to look at an exception
     {"arc_problem", {"NoDescriptor", "ulimit -n 20", "leak", "Too many open files"}},
     {"correct_example", {"NoDescriptor", "ulimit -n 20", "logout", "Too many open files"}},
+    {"scope_example", {"NoDescriptor", "ulimit -n 20", "logout", "Too many open files"}},
 #endif
 };
 
@@ -176,7 +178,7 @@ TEST_P(ProgramThatIsToldToEnd, LeavesNoProcessAndNoFolderAtAnyMoment) {
 
 INSTANTIATE_TEST_SUITE_P(Programs, ProgramThatIsToldToEnd,
                          Combine(Values("arc_problem", "mutex_problem", "correct_example",
-                                        "side_by_side"),
+                                        "scope_example", "side_by_side"),
                                  Values(SIGINT, SIGTERM, SIGHUP)),
                          [](const auto& param) {
                            return std::get<0>(param.param) + "_" +

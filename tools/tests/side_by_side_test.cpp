@@ -44,6 +44,8 @@ class SideBySide : public testing::Test {
              R"({"logout_returned":false,"longest_ui_freeze_ms":900.0})");
     stand_in("correct_example", "relogin", "finished",
              R"({"logout_ms":12.5,"owners_left":0,"relogin":"clean","stragglers":[]})");
+    stand_in("scope_example", "relogin", "finished",
+             R"({"logout_ms":1000.5,"owners_left":0,"runtime_threads_left":2})");
   }
 
   /// Prints a report of the form that run_program prints, and its arguments on standard error.
@@ -74,43 +76,47 @@ class SideBySide : public testing::Test {
   const scenario::TemporaryFolder folder_;
 };
 
-TEST_F(SideBySide, PrintsOneTableOfTheThreeApproaches) {
+TEST_F(SideBySide, PrintsOneTableOfTheFourApproaches) {
   const auto result = run();
 
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(
       result.out,
       EndsWith("\n"
-               "                       shared_ptr alone   mutex + optional   shared_ptr +\n"
-               "                                                             token + scope\n"
+               "                  shared_ptr alone   mutex + optional   shared_ptr  one runtime\n"
+               "                                                        + token +   + session\n"
+               "                                                        scope       scopes\n"
                "-------------------------------------------------------------------------------\n"
-               "outcome                leaked !           stuck !            finished\n"
-               "logout took (ms)       0.2                -                  12.5\n"
-               "logout returned        -                  no !               -\n"
-               "runtime owners left    3 !                -                  0\n"
-               "runtime threads left   -                  -                  -\n"
-               "rows after logout      -                  -                  -\n"
-               "samples lost           0                  -                  -\n"
-               "connections open       -                  -                  -\n"
-               "longest UI freeze (ms) -                  900.0 !            -\n"
-               "next login             a second runtime   -                  clean\n"
-               "                       runs beside the\n"
-               "                       first !\n"
-               "runtimes at once       -                  -                  -\n"
-               "stragglers             tsp-worker         -                  none\n"
-               "                       event-handler !\n"
+               "outcome           leaked !           stuck !            finished    finished\n"
+               "logout took (ms)  0.2                -                  12.5        1000.5\n"
+               "logout returned   -                  no !               -           -\n"
+               "owners left       3 !                -                  0           0\n"
+               "threads left      -                  -                  -           2\n"
+               "rows after logout -                  -                  -           -\n"
+               "samples lost      0                  -                  -           -\n"
+               "connections open  -                  -                  -           -\n"
+               "UI freeze (ms)    -                  900.0 !            -           -\n"
+               "next login        a second runtime   -                  clean       -\n"
+               "                  runs beside the\n"
+               "                  first !\n"
+               "runtimes at once  -                  -                  -           -\n"
+               "stragglers        tsp-worker         -                  none        -\n"
+               "                  event-handler !\n"
                "\n"
-               "! bad    - not measured    ms: milliseconds\n"));
+               "! bad    - not measured    ms: milliseconds\n"
+               "With one runtime its threads are there after a logout, for the next session.\n"));
 }
 
 TEST_F(SideBySide, PrintsMarkdown) {
   const auto lines = lines_of(run({"--markdown"}).out);
 
   ASSERT_GE(lines.size(), 3U);
-  EXPECT_EQ(lines[0], "| | shared_ptr alone | mutex + optional | shared_ptr + token + scope |");
-  EXPECT_EQ(lines[1], "|---|---|---|---|");
-  EXPECT_EQ(lines[2], "| outcome | **leaked !** | **stuck !** | finished |");
-  EXPECT_THAT(lines, Contains("| stragglers | **tsp-worker, event-handler !** | - | none |"));
+  EXPECT_EQ(lines[0],
+            "| | shared_ptr alone | mutex + optional | shared_ptr + token + scope | "
+            "one runtime + session scopes |");
+  EXPECT_EQ(lines[1], "|---|---|---|---|---|");
+  EXPECT_EQ(lines[2], "| outcome | **leaked !** | **stuck !** | finished | finished |");
+  EXPECT_THAT(lines, Contains("| stragglers | **tsp-worker, event-handler !** | - | none | - |"));
 }
 
 TEST_F(SideBySide, MarksWhatIsBeyondTheLimitOfItsRowAndNothingElse) {
@@ -132,14 +138,38 @@ TEST_F(SideBySide, MarksWhatIsBeyondTheLimitOfItsRowAndNothingElse) {
 
   ASSERT_GE(lines.size(), 14U);
   for (std::size_t row = 2; row < 14; ++row)
-    EXPECT_THAT(lines[row], MatchesRegex(R"(\| [^|]* \| [^|!]* \| \*\*[^|]* !\*\* \| [^|!]* \|)"));
+    EXPECT_THAT(lines[row],
+                MatchesRegex(R"(\| [^|]* \| [^|!]* \| \*\*[^|]* !\*\* \| [^|!]* \| [^|!]* \|)"));
+}
+
+TEST_F(SideBySide, DoesNotCallItBadThatTheThreadsOfOneRuntimeLiveOn) {
+  stand_in("correct_example", "relogin", "leaked", R"({"runtime_threads_left":2})");
+
+  const auto lines = lines_of(run({"--markdown"}).out);
+
+  EXPECT_THAT(lines, Contains("| threads left | - | - | **2 !** | 2 |"));
+}
+
+TEST_F(SideBySide, KeepsToEightyColumnsWithTheWidestValues) {
+  const auto* const widest = R"json({"logout_ms":"> 1000000 (freed from outside)",
+      "logout_returned":false,"owners_left":1000000,"runtime_threads_left":1000000,
+      "rows_after_logout":1000000,"samples_lost":1000000,"connections_open":1000000,
+      "longest_ui_freeze_ms":1000000.5,"relogin":"the first user's tasks still write",
+      "runtimes_at_once":1000000,
+      "stragglers":["time-series worker (interrupt)","event receiver (holds the guard)"]})json";
+  stand_in("arc_problem", "two-worlds", "undefined", widest);
+  stand_in("mutex_problem", "logout-blocked", "undefined", widest);
+  stand_in("correct_example", "relogin", "undefined", widest);
+  stand_in("scope_example", "relogin", "undefined", widest);
+
+  for (const auto& line : lines_of(run().out)) EXPECT_LE(line.size(), 80U) << line;
 }
 
 TEST_F(SideBySide, PrintsOneJsonObject) {
   const auto said = json::parse(run({"--json"}).out);
 
   EXPECT_TRUE(said.at("as_documented").as_bool());
-  ASSERT_EQ(said.at("columns").as_array().size(), 3U);
+  ASSERT_EQ(said.at("columns").as_array().size(), 4U);
   const auto& first = said.at("columns").at(0);
   EXPECT_EQ(first.at("approach"), "shared_ptr alone");
   EXPECT_EQ(first.at("program"), "arc_problem");
@@ -147,14 +177,15 @@ TEST_F(SideBySide, PrintsOneJsonObject) {
   EXPECT_EQ(first.at("facts").at("owners_left"), 3);
 }
 
-TEST_F(SideBySide, GivesAllThreeTheSameSettings) {
+TEST_F(SideBySide, GivesAllFourTheSameSettings) {
   const auto result = run({"--workers=3", "--deadline=77", "--log-level=info"});
 
   const std::string same = " --events=/dev/null --workers=3 --deadline=77 --log-level=info --json";
   EXPECT_THAT(lines_of(result.err),
               ElementsAre("arc_problem" + same + " --experiment=two-worlds",
                           "mutex_problem" + same + " --experiment=logout-blocked",
-                          "correct_example" + same + " --experiment=relogin"));
+                          "correct_example" + same + " --experiment=relogin",
+                          "scope_example" + same + " --experiment=relogin"));
 }
 
 TEST_F(SideBySide, IsNotContentWhenOneProgramDiffers) {
