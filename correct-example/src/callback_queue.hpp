@@ -17,10 +17,11 @@ class StopBridge final : public CallbackNode {
   std::stop_source source;
 
  private:
-  void deliver() noexcept override {
+  bool deliver() noexcept override {
     auto kept_alive = std::move(source);  // what it calls may drop all there is
     delete this;
     kept_alive.request_stop();
+    return true;
   }
 };
 

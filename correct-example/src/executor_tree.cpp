@@ -84,9 +84,10 @@ class ExecutorTree final : public ScopeTree, public EndService::Hook {
     return true;
   }
   void task_ended() noexcept override {
+    const ContextGate::Entry entry(gate_);  // the context does not end under the work
     asio::any_io_executor work;
     const std::lock_guard lock(work_mutex_);
-    if (--tasks_ == 0) work.swap(work_);
+    if (--tasks_ == 0 && entry) work.swap(work_);
   }
 
   ContextGate gate_;

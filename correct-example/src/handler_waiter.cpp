@@ -64,9 +64,20 @@ void HandlerQueue::shut_down() noexcept {
 }
 
 void HandlerQueue::wake_up() noexcept {
-  const ContextGate::Entry entry(gate_);
-  if (!entry) return;  // shut_down() has them
-  while (Waiter* const waiter = take()) waiter->deliver();
+  const boost::intrusive_ptr self(this);  // what is dropped may be the last owner of the context
+  EntryList refused;
+  {
+    const ContextGate::Entry entry(gate_);
+    if (!entry) return;  // shut_down() has them
+    while (Waiter* const waiter = take()) {
+      if (!waiter->deliver()) refused.push_back(*waiter);
+    }
+  }
+  while (!refused.empty()) {
+    auto& waiter = static_cast<Waiter&>(refused.front());
+    waiter.unlink();
+    waiter.drop();
+  }
 }
 
 }  // namespace runtime_sharing::detail

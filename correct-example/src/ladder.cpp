@@ -27,7 +27,7 @@ std::chrono::steady_clock::time_point later(std::chrono::steady_clock::time_poin
 
 /// Counted, and named as long as there is room for names.
 void add_straggler(ShutdownReport& report, const TaskRecord& task) noexcept {
-  report.reached = std::max(report.reached, task.needed);
+  report.reached = std::max(report.reached, task.needed.load());
   ++report.stragglers_total;
   if (report.stragglers.size() >= ShutdownReport::max_names) return;
   once_there_is_memory(
@@ -73,7 +73,13 @@ bool Ladder::has_begun() const noexcept {
 }
 
 bool Ladder::is_climbed_here() const noexcept {
-  return climbed_here == this;
+  const Ladder* ladder = climbed_here;
+  while (ladder != nullptr && ladder != this) ladder = ladder->below_;
+  return ladder == this;
+}
+
+bool Ladder::one_is_climbed_here() noexcept {
+  return climbed_here != nullptr;
 }
 
 ShutdownReport Ladder::report() const noexcept {
@@ -108,7 +114,7 @@ void Ladder::shorten_schedule(Deadlines deadlines) noexcept {
 // [climb]
 void Ladder::climb_all() noexcept {
   const auto begun = Clock::now();
-  const auto* const below = std::exchange(climbed_here, this);
+  below_ = std::exchange(climbed_here, this);
 
   scope_.close();         // stop accepting
   scope_.token.cancel();  // tell
@@ -128,7 +134,7 @@ void Ladder::climb_all() noexcept {
     report_ = std::move(report);
   }
   done.cancel();
-  climbed_here = below;
+  climbed_here = below_;
   const std::lock_guard lock(scope_.tree->mutex);
   scope_.tree->changed.notify_all();
 }

@@ -33,6 +33,8 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   bool is_done() const noexcept { return done.is_cancelled(); }
   /// This thread climbs it.
   bool is_climbed_here() const noexcept;
+  /// It climbs some ladder.
+  static bool one_is_climbed_here() noexcept;
   ShutdownReport report() const noexcept;
 
   const CancellationToken done;  ///< cancelled when the report is there
@@ -73,7 +75,8 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   void wait_for_ends(std::span<const boost::intrusive_ptr<TaskRecord>> tasks,
                      Clock::rep steps_left) noexcept;
 
-  bool has_begun_ = false;  // guarded by the mutex of the tree, like the next one
+  const Ladder* below_ = nullptr;  // climbed on the same thread, and has called this one
+  bool has_begun_ = false;         // guarded by the mutex of the tree, like the next one
   ShutdownReport report_;
 };
 

@@ -8,6 +8,9 @@
 #include <new>
 
 namespace runtime_sharing::detail {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 thread_local const RuntimeCore* core_of_this_thread = nullptr;
@@ -24,12 +27,14 @@ void RuntimeTree::end() noexcept {
   Turns::end();
 }
 
-/// Not on a thread of any runtime, which has others to run.
+/// Not on a thread of any runtime, which has others to run, nor where another shutdown has
+/// deadlines.
 bool RuntimeTree::may_wait_here() const noexcept {
-  return core_of_this_thread == nullptr;
+  return core_of_this_thread == nullptr && !Ladder::one_is_climbed_here();
 }
 
 void RuntimeTree::warn(std::string_view message) const noexcept {
+  const UserCode user_code;
   try {
     if (options_.on_warning) options_.on_warning(message);
   } catch (...) {  // a warning is not worth more than what goes on
@@ -55,7 +60,9 @@ RuntimeCore::RuntimeCore(Runtime::Options chosen)
                                                   Errc::runtime_shut_down))),
       root(root_state),
       ladder(*this),
-      keep_running_(asio::make_work_guard(context)) {}
+      keep_running_(asio::make_work_guard(context)) {
+  HandlerQueue::of(context);  // now: nobody adds a service while the context ends
+}
 
 /// Nobody holds the runtime any more: what nobody tracked goes now.
 RuntimeCore::~RuntimeCore() {
@@ -150,7 +157,9 @@ void RuntimeCore::start_blocking(std::string task_name, std::shared_ptr<Blocking
   const boost::intrusive_ptr task(new BlockingTask(std::move(task_name), root_state));
   BlockingTasks entry{task};
   if (const auto refusal = root_state->admit(*task)) root_state->refuse(task->name, refusal);
-  const auto guard = std::make_shared<TaskGuard>(task);  // not to be counted out under the lock
+  TaskGuard counted_in(task);
+  // Not to be counted out under the lock.
+  const auto guard = std::make_shared<TaskGuard>(std::move(counted_in));
   call->belongs_to(task);
   const std::lock_guard lock(tree->mutex);
   blocking_.splice(blocking_.begin(), entry);
@@ -229,7 +238,7 @@ void RuntimeCore::release() noexcept {
   if (!ladder.has_begun()) {
     tree->warn_of(root_state->name, " was dropped without shutdown(): shutting it down now");
     try {
-      core_of_this_thread != nullptr ? ladder.begin({}) : static_cast<void>(ladder.climb({}));
+      tree->may_wait_here() ? static_cast<void>(ladder.climb({})) : ladder.begin({});
     } catch (const std::exception& exception) {
       if (!ladder.has_begun()) stop_without_ladder(exception.what());
     }
@@ -262,7 +271,9 @@ void RuntimeCore::RuntimeLadder::climb_on(const ScopeState::Records& interrupted
     hangs_in_destruction = core_.is_destroying_;
   }
   for (const auto& task : interrupted) {
-    const bool is_stuck = task->running || (hangs_in_destruction && !task->ended);
+    // As long as a thread is in a task's code, nobody destroys what is suspended: it still will be.
+    const bool comes_later = report.threads_abandoned > 0 && !hangs_in_destruction;
+    const bool is_stuck = task->running || (!task->ended && !comes_later);
     if (task->needed == Rung::stop && is_stuck) task->needed = Rung::abandon;
   }
   once_there_is_memory([&] { report.runtime = core_.options.name; });
@@ -290,9 +301,10 @@ std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
       const auto now = Clock::now();
       const auto frames_before = std::exchange(frames, size(lock));
       if (frames != frames_before) last_change = now;
-      const auto patience = std::chrono::milliseconds(core_.is_destroying_ ? 250 : 50);
-      if (now - last_change > patience && std::ranges::none_of(core_.workers_, on_its_way)) break;
-      wait_until(lock, now + std::chrono::milliseconds(10), all_have_left);
+      const bool soon = std::ranges::any_of(core_.workers_, on_its_way);
+      const auto patience = soon ? 5s : core_.is_destroying_ ? 250ms : 50ms;
+      if (now - last_change > patience) break;
+      wait_until(lock, now + 10ms, all_have_left);
     }
     for (auto& own : core_.workers_) {
       if (own.left) continue;

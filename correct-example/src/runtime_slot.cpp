@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <utility>
 
 namespace runtime_sharing {
@@ -42,16 +43,18 @@ std::shared_ptr<Runtime> detail::SlotState::try_start(boost::system::error_code&
   // Threads are started, and what was there before is destroyed, without the lock: both call hooks
   // of the user's, which may ask for current().
   is_starting = true;
-  const auto before = std::move(present);
-  const auto options = next;
+  auto before = std::move(present);
+  std::optional<Runtime::Options> options(next);
   lock.unlock();
   std::shared_ptr<Runtime> fresh;
   std::exception_ptr failure;
   try {
-    fresh = Runtime::start(options);
+    before.reset();
+    fresh = Runtime::start(*std::move(options));
   } catch (...) {
     failure = std::current_exception();
   }
+  options.reset();
   lock.lock();
   is_starting = false;
   if (fresh) ++next.generation;

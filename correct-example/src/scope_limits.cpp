@@ -76,11 +76,13 @@ PlaceInQueue::~PlaceInQueue() {
   std::list<Places::Waiting> called;
   {
     const std::lock_guard lock(scope_->tree->mutex);
+    std::size_t still_queued = 0;
     for (Places* places = scope_->places_; places != nullptr; places = places->above) {
-      std::erase_if(places->queue, [this](const auto& waiting) { return waiting.turn == *turn_; });
+      still_queued += std::erase_if(places->queue,
+                                    [this](const auto& waiting) { return waiting.turn == *turn_; });
     }
-    // It had its turn: whose is it now?
-    if (turn_->is_cancelled()) ScopeState::call_next(scope_->places_, called);
+    // It had its turn, even if it has not been told yet: whose is it now?
+    if (still_queued == 0) ScopeState::call_next(scope_->places_, called);
   }
   Places::tell(called);
 }

@@ -30,9 +30,10 @@ void CoroutineTask::push(Step& step) noexcept {
   scope->tree->submit(*this);
 }
 
-void CoroutineTask::deliver() {
+bool CoroutineTask::deliver() {
   const boost::intrusive_ptr self(this, false);
   run_steps();
+  return true;
 }
 
 void CoroutineTask::drop() noexcept {

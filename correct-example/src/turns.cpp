@@ -59,7 +59,7 @@ void Turns::run_batch() {
     if (next == nullptr) return;
     const auto has_ready = [](const auto& line) { return line->has_ready(); };
     if (std::ranges::any_of(lines_, has_ready)) submit_batch();
-    next->deliver();
+    if (!next->deliver()) next->drop();
   }
 }
 

@@ -1,4 +1,5 @@
-// Whether entry.cpp may start coroutines by Asio's own names: compiled when the project is configured.
+// Whether entry.cpp may start coroutines by Asio's own names: compiled when the project is
+// configured.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

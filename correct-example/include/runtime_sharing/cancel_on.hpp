@@ -53,7 +53,16 @@ struct ReturnType<CompletionToken, Signatures...> {
 class OperationCanceller : public HandlerWaiter,
                            public boost::intrusive_ref_counter<OperationCanceller> {
  public:
+  ~OperationCanceller() override {
+    if (by_slot != nullptr) by_slot->waiter = nullptr;
+  }
+
   asio::cancellation_slot slot() noexcept { return signal_.slot(); }
+  void emitted(asio::cancellation_type type) {
+    const boost::intrusive_ptr self(this);  // the operation may complete at once
+    emit(type);
+  }
+  BySlot<OperationCanceller>* by_slot = nullptr;
   void emit(asio::cancellation_type type) {
     if (!finished_) signal_.emit(type);
   }
@@ -86,7 +95,7 @@ class OperationCancellerBy final : public OperationCanceller {
  private:
   using Allocator = asio::recycling_allocator<OperationCancellerBy>;
 
-  void deliver() override { way_back_.go_on_with(*this); }
+  bool deliver() override { return way_back_.go_on_with(*this); }
 
   WayBack way_back_;
 };
@@ -126,10 +135,8 @@ class CancelOnHandler {
       using WayBack = ByPost<std::decay_t<executor_type>>;
       canceller_ = new OperationCancellerBy<WayBack>(WayBack(executor));
     }
-    if (auto outer = asio::get_associated_cancellation_slot(handler_); outer.is_connected()) {
-      outer.assign(
-          [canceller = canceller_](asio::cancellation_type type) { canceller->emit(type); });
-    }
+    if (auto outer = asio::get_associated_cancellation_slot(handler_); outer.is_connected())
+      outer.template emplace<BySlot<OperationCanceller>>(*canceller_);
   }
 
   executor_type get_executor() const noexcept { return executor_.of(handler_); }
@@ -140,9 +147,6 @@ class CancelOnHandler {
   template <typename... Results>
   void operator()(Results&&... results) {
     canceller_->finish();
-    if (auto outer = asio::get_associated_cancellation_slot(handler_); outer.is_connected()) {
-      outer.clear();
-    }
     std::move(handler_)(std::forward<Results>(results)...);
   }
 

@@ -113,7 +113,10 @@ class CancellationCallback final : private detail::CallbackNode {
   ~CancellationCallback() override { end(); }
 
  private:
-  void deliver() noexcept override { std::forward<Function>(function_)(); }
+  bool deliver() noexcept override {
+    std::forward<Function>(function_)();
+    return true;
+  }
 
   Function function_;
 };

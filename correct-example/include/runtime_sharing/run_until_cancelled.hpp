@@ -16,6 +16,16 @@
 #include <utility>
 
 namespace runtime_sharing {
+namespace detail {
+
+/// As in a task: an interruption ends what is pending, and not the ability to wait.
+template <typename T>
+boost::asio::awaitable<T> stay_able_to_wait(boost::asio::awaitable<T> work) {
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
+  co_return co_await std::move(work);
+}
+
+}  // namespace detail
 
 /// Awaits `work` unless the token is cancelled first. Says `nullopt` (`false` for work without a
 /// result) if the token won; otherwise the result, or the exception, of the work. If both are
@@ -34,7 +44,7 @@ run_until_cancelled(CancellationToken token, boost::asio::awaitable<T> work) {
   using Result = std::conditional_t<std::is_void_v<T>, bool, std::optional<T>>;
   if (token.is_cancelled()) co_return Result();
   auto outcome = co_await boost::asio::co_spawn(
-      co_await boost::asio::this_coro::executor, std::move(work),
+      co_await boost::asio::this_coro::executor, detail::stay_able_to_wait(std::move(work)),
       cancel_on(token, boost::asio::as_tuple(boost::asio::use_awaitable)));
   if (const auto& error = std::get<0>(outcome)) {
     if (token.is_cancelled() && is_cancellation(error)) co_return Result();

@@ -97,25 +97,25 @@ class Posted {
   }
   void operator()() { std::exchange(waiter_, nullptr)->run(); }
 
-  /// Posts it, once there is memory for that. An executor that refuses it by some other exception
-  /// is like one that has ended: the waiter is dropped.
+  /// Posts it, once there is memory for that. False: the executor drops it without a word, or
+  /// refuses it by some other exception, as one does that has ended.
   template <typename Executor>
-  static void post(const Executor& executor, HandlerWaiter& waiter) noexcept {
+  static bool post(const Executor& executor, HandlerWaiter& waiter) noexcept {
     const auto attempt = [&] {
-      being_posted() = &waiter;
+      const auto* const before = std::exchange(being_posted(), &waiter);
       try {
         asio::post(executor, Posted(waiter));
       } catch (...) {
         // A strand has no memory for its second step when it has taken the function already.
-        if (being_posted() == nullptr) throw;
+        if (std::exchange(being_posted(), before) == nullptr) throw;
+        return true;
       }
-      const bool was_dropped = std::exchange(being_posted(), nullptr) == nullptr;
-      if (was_dropped) waiter.drop();
+      return std::exchange(being_posted(), before) != nullptr;
     };
     try {
-      once_there_is_memory(attempt);
+      return once_there_is_memory(attempt);
     } catch (...) {
-      waiter.drop();
+      return false;
     }
   }
 
@@ -136,9 +136,10 @@ class ByTask {
  public:
   explicit ByTask(CurrentTask& task) noexcept : task_(&task) { task.add_reference(); }
 
-  void go_on_with(HandlerWaiter& waiter) {
+  bool go_on_with(HandlerWaiter& waiter) {
     const auto task = std::move(task_);  // the waiter, and this with it, may be gone at once
     task->go_on_with(waiter);
+    return true;
   }
 
  private:
@@ -154,9 +155,10 @@ class ByPost {
  public:
   explicit ByPost(const Executor& executor) : executor_(tracked(executor)) {}
 
-  void go_on_with(HandlerWaiter& waiter) noexcept {
-    const auto executor = std::move(executor_);
-    Posted::post(executor, waiter);
+  bool go_on_with(HandlerWaiter& waiter) noexcept {
+    const auto executor =
+        std::move(executor_);  // the waiter, and this with it, may be gone at once
+    return Posted::post(executor, waiter);
   }
 
  private:
@@ -166,18 +168,18 @@ class ByPost {
   std::decay_t<decltype(tracked(std::declval<const Executor&>()))> executor_;
 };
 
-/// Either of the two may go first, a waiter or what stands for it in its handler's cancellation
-/// slot. Both belong to where the handler runs.
+/// Stands for a waiter in its handler's cancellation slot. Either of the two may go first; both
+/// belong to where the handler runs.
 template <typename Waiting>
-struct StopBySlot {
-  explicit StopBySlot(Waiting& its_waiter) noexcept : waiter(&its_waiter) { waiter->stop = this; }
-  StopBySlot(const StopBySlot&) = delete;
-  StopBySlot& operator=(const StopBySlot&) = delete;
-  ~StopBySlot() {
-    if (waiter != nullptr) waiter->stop = nullptr;
+struct BySlot {
+  explicit BySlot(Waiting& its_waiter) noexcept : waiter(&its_waiter) { waiter->by_slot = this; }
+  BySlot(const BySlot&) = delete;
+  BySlot& operator=(const BySlot&) = delete;
+  ~BySlot() {
+    if (waiter != nullptr) waiter->by_slot = nullptr;
   }
-  void operator()(asio::cancellation_type type) const noexcept {
-    if (waiter != nullptr && type != asio::cancellation_type::none) waiter->queue()->stop(*waiter);
+  void operator()(asio::cancellation_type type) const {
+    if (waiter != nullptr && type != asio::cancellation_type::none) waiter->emitted(type);
   }
   Waiting* waiter;
 };
@@ -191,14 +193,15 @@ class WaitingHandler final : public HandlerWaiter {
     std::unique_ptr<WaitingHandler, Destroy> waiter(
         ::new (static_cast<void*>(memory)) WaitingHandler(std::move(handler), std::move(way_back)));
     if (auto slot = asio::get_associated_cancellation_slot(waiter->handler_); slot.is_connected())
-      slot.template emplace<StopBySlot<WaitingHandler>>(*waiter);
+      slot.template emplace<BySlot<WaitingHandler>>(*waiter);
     if (token.wait(*waiter, queue)) static_cast<void>(waiter.release());
   }
   ~WaitingHandler() override {
-    if (stop != nullptr) stop->waiter = nullptr;
+    if (by_slot != nullptr) by_slot->waiter = nullptr;
   }
 
-  StopBySlot<WaitingHandler>* stop = nullptr;
+  void emitted(asio::cancellation_type) noexcept { queue()->stop(*this); }
+  BySlot<WaitingHandler>* by_slot = nullptr;
 
  private:
   using Allocator = typename std::allocator_traits<asio::associated_allocator_t<
@@ -224,7 +227,7 @@ class WaitingHandler final : public HandlerWaiter {
     return handler;
   }
 
-  void deliver() override { way_back_.go_on_with(*this); }
+  bool deliver() override { return way_back_.go_on_with(*this); }
   void drop() noexcept override { static_cast<void>(take_out()); }
   void run() override {
     const error_code result = was_stopped() ? asio::error::operation_aborted : error_code();

@@ -60,7 +60,7 @@ class CoroutineTask : public TaskRecord, public Waiter, public CurrentTask, priv
   class Turn;
 
   // A turn: run_steps() here, or the steps are destroyed, now and later.
-  void deliver() override;
+  bool deliver() override;
   void drop() noexcept override;
   void run_steps();
 

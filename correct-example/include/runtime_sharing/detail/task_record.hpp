@@ -45,8 +45,9 @@ class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
   std::atomic<bool> destroyed{false};
   /// Counted out of its scope.
   std::atomic<bool> ended{false};
-  /// What it needed to end, if it was interrupted by a shutdown. Belongs to the ladder.
-  Rung needed = Rung::interrupt;
+  /// What it needed to end, if it was interrupted by a shutdown. Of the last ladder that had to do
+  /// with it.
+  std::atomic<Rung> needed{Rung::interrupt};
 
   /// Cancelled when the task has ended. Thread-safe. Throws std::bad_alloc.
   CancellationToken end();

@@ -57,8 +57,9 @@ using EntryList = boost::intrusive::list<Entry, boost::intrusive::constant_time_
 /// what becomes of it.
 class Waiter : public Entry {
  public:
-  /// Goes on. The owner of the queue calls it once, after taking the waiter out.
-  virtual void deliver() = 0;
+  /// Goes on. The owner of the queue calls it once, after taking the waiter out. False: the place
+  /// where it belongs refuses it, and the caller drops it, outside of every lock and gate.
+  virtual bool deliver() = 0;
   /// Instead of deliver(), when the queue was closed.
   virtual void drop() noexcept = 0;
 };
