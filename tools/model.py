@@ -56,27 +56,20 @@ def explore(model, without):
 
 # ---- Quotes
 
-def code_lines(text):
-    """The lines without their layout, comments and empty ones."""
-    for line in text.splitlines():
-        line = re.sub(r"\s*//.*", "", line).strip()
-        if line:
-            yield re.sub(r"\s+", " ", line)
+def packed(line):
+    """Without its comment and its layout."""
+    return re.sub(r"\s+", "", re.sub(r"//.*", "", line))
 
 
 def function(text, head):
-    """The lines of the function that begins with that line, its last brace left out."""
+    """What stands in the function that begins with that line."""
     found = re.search(rf"^( *){re.escape(head)}\n(.*?)^\1\}}", text, re.M | re.S)
-    return None if found is None else list(code_lines(found[2]))
+    return None if found is None else "".join(map(packed, found[2].splitlines()))
 
 
-def fits(quotes, lines):
-    """Whether the quotes are all the lines; a quote '...' is any number of them."""
-    if not quotes:
-        return not lines
-    if quotes[0] == "...":
-        return any(fits(quotes[1:], lines[i:]) for i in range(len(lines) + 1))
-    return bool(lines) and quotes[0] == lines[0] and fits(quotes[1:], lines[1:])
+def fits(quotes, body):
+    """Whether the quotes are all of it; '...' stands for whatever there is."""
+    return re.fullmatch("".join(".*" if quote == "..." else re.escape(quote) for quote in quotes), body)
 
 
 def check_quotes(model):
@@ -87,16 +80,16 @@ def check_quotes(model):
             path, head = line[4:].split(": ", 1)
             sections.append((path, head, []))
         elif line.startswith("//= "):
-            sections[-1][2].append(re.sub(r"\s+", " ", line[4:].strip()))
+            sections[-1][2].append(packed(line[4:]))
     wrong = []
     for path, head, quotes in sections:
-        lines = function((ROOT / path).read_text(encoding="utf-8"), head)
-        if lines is None:
-            wrong.append(f"{path} has no function '{head}'")
-        elif not fits(quotes, lines):
-            first = next((quote for quote in quotes if quote != "..." and quote not in lines), None)
-            why = f"no line '{first}'" if first else "a line more, or another order"
-            wrong.append(f"{path}: {head} has {why}: look at the model, then quote anew")
+        body = function((ROOT / path).read_text(encoding="utf-8"), head)
+        if body is None:
+            wrong.append(f"{path} has no '{head}'")
+        elif not fits(quotes, body):
+            first = next((quote for quote in quotes if quote != "..." and quote not in body), None)
+            why = f"no '{first}'" if first else "something more, or another order"
+            wrong.append(f"{path}: '{head}' has {why}: look at the model, then quote anew")
     if not sections:
         wrong.append("quotes no source")
     return [f"{model.name}: {line}" for line in wrong], len(sections)

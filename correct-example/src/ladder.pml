@@ -50,31 +50,32 @@ inline sleep_until(limit) {  // a condition variable: to unlock and to sleep is 
 }
 
 inline close_scope() {  // src/scope_state.pml
-  LOCK(tree_lock);
   atomic {
+    !tree_lock ->
     shard_is_closed = true;
     if :: !is_in[0] && !is_in[1] -> drained = true; notify_all() :: else fi
   }
-  UNLOCK(tree_lock)
 }
 
 inline wait_until_drained() {
-  LOCK(tree_lock);
-  limit = schedule_wait;
+  atomic { LOCK(tree_lock); limit = schedule_wait }
   //@ src/ladder.hpp: void wait_until(std::unique_lock<AdaptiveMutex>& lock, const Clock::time_point& limit,
   //= Condition condition) {
-  //= while (!condition() && Clock::now() < limit) scope_.tree->changed.wait_until(lock, limit);
+  //= while (!condition() && Clock::now() < limit) {
+  //= const auto limit_for_now = limit;
+  //= scope_.tree->changed.wait_until(lock, limit_for_now);
+  //= }
   do
   :: true ->
+     atomic {
 #ifndef WITHOUT_LIMIT_ANEW
-     limit = schedule_wait;
+       limit = schedule_wait;
 #endif
-     if
-     :: drained || limit == PASSED -> break
-     :: else -> sleep_until(limit)
-     fi
+       if :: drained || limit == PASSED -> break :: else fi
+     }
+     sleep_until(limit)
   od;
-  UNLOCK(tree_lock)
+  atomic { UNLOCK(tree_lock); limit = 0 }
 }
 
 inline wait_for_ends(task) {
@@ -95,12 +96,11 @@ inline wait_for_ends(task) {
   :: ended[task] -> break
   :: else ->
   //= const auto limit = std::min(end_of_step, schedule_.interrupt);
-     limit = schedule_interrupt;
   //= if (Clock::now() >= limit) break;
-     if
-     :: limit == PASSED -> break
-     :: else
-     fi;
+     atomic {
+       limit = schedule_interrupt;
+       if :: limit == PASSED -> break :: else fi
+     }
 #ifdef WITHOUT_WATCHER_FIRST
      watchers++;
 #endif
@@ -113,10 +113,13 @@ inline wait_for_ends(task) {
   //= }
   od;
   //= --tree.watchers;
+  atomic {
 #ifndef WITHOUT_WATCHER_FIRST
-  watchers--;
+    watchers--;
 #endif
-  UNLOCK(tree_lock)
+    UNLOCK(tree_lock);
+    limit = 0
+  }
 }
 
 inline interrupt_deaf_tasks() {
@@ -164,21 +167,17 @@ inline climb_all() {
 #ifdef WITHOUT_REPORT_FIRST
   done = true;
 #endif
-  LOCK(tree_lock);
   //= report_ = std::move(report);
-  report_is_there = true;
+  atomic { !tree_lock -> report_is_there = true };
   //= }
-  UNLOCK(tree_lock);
   //= done.cancel();
   done = true;
   //= climbed_here = below;
   //= const std::lock_guard lock(scope_.tree->mutex);
-  LOCK(tree_lock);
   //= scope_.tree->changed.notify_all();
 #ifndef WITHOUT_NOTIFY_OF_DONE
-  notify_all();
+  atomic { !tree_lock -> notify_all() }
 #endif
-  UNLOCK(tree_lock)
 }
 
 inline shorten_schedule() {
@@ -237,10 +236,7 @@ inline climb() {
   //= lock.unlock();
   UNLOCK(tree_lock);
   //= return report();
-  LOCK(tree_lock);
-  assert(report_is_there);
-  UNLOCK(tree_lock);
-  returned++
+  atomic { !tree_lock -> assert(report_is_there); returned++ }
 }
 
 inline begin() {
@@ -274,8 +270,7 @@ proctype Climber() {
   bool is_listed[2], is_straggler[2];
   byte me = 2;
 #ifndef WITHOUT_LOCK_OF_THREAD
-  LOCK(tree_lock);
-  UNLOCK(tree_lock);
+  !tree_lock;
 #endif
   climb_all()
 }
@@ -317,13 +312,11 @@ end:
   if
   :: is_watched ->
   //= const std::lock_guard lock(tree->mutex);
-#ifndef WITHOUT_LOCK_OF_NOTIFY
-     LOCK(tree_lock);
-#endif
   //= tree->changed.notify_all();
-     notify_all();
 #ifndef WITHOUT_LOCK_OF_NOTIFY
-     UNLOCK(tree_lock)
+     atomic { !tree_lock -> notify_all() }
+#else
+     notify_all()
 #endif
   //= }
   :: else
@@ -335,12 +328,13 @@ end:
   //= {
   //= const std::lock_guard lock(tree->mutex);
   //= came_nearer(now_drained);
-     LOCK(tree_lock);
-     drained = true;
+     atomic {
+       !tree_lock ->
 #ifndef WITHOUT_NOTIFY_OF_DRAINED
-     notify_all();
+       notify_all();
 #endif
-     UNLOCK(tree_lock)
+       drained = true
+     }
   //= }
   //= announce(std::move(now_drained));
   :: else

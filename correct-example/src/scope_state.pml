@@ -226,7 +226,7 @@ inline close_scope(top) {
   //= for (Places* places = places_; places != nullptr; places = places->above) call_refused(*places);
   //= }
   UNLOCK(tree_lock)
-  //= tell(called);
+  //= Places::tell(called);
   //= announce(std::move(now_drained));
 }
 
