@@ -34,8 +34,7 @@ def explore(model, without):
         made = call("spin", *defines, "-a", model.name, folder=folder)
         if made.returncode or "rror" in made.stdout:
             return made.stdout + made.stderr, ""
-        built = call("cc", "-O1", "-w", "-DSAFETY", "-DNOFAIR", "-DVECTORSZ=2048", "-o", "pan", "pan.c",
-                     folder=folder)
+        built = call("cc", "-O1", "-w", "-DSAFETY", "-DNOFAIR", "-o", "pan", "pan.c", folder=folder)
         if built.returncode:
             return built.stderr, ""
         said = call("./pan", "-m200000", "-w22", folder=folder).stdout
@@ -69,7 +68,8 @@ def function(text, head):
 
 def fits(quotes, body):
     """Whether the quotes are all of it; '...' stands for whatever there is."""
-    return re.fullmatch("".join(".*" if quote == "..." else re.escape(quote) for quote in quotes), body)
+    pattern = "".join(".*" if quote == "..." else re.escape(quote) for quote in quotes)
+    return re.fullmatch(pattern, body)
 
 
 def check_quotes(model):

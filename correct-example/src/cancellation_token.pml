@@ -3,8 +3,8 @@
 //
 // Models src/cancellation_token.cpp and src/wake_queue.cpp: a token and its child, two queues. Two
 // waiters register: for which token, and in which queue, is chosen at the start, and so is what happens
-// meanwhile: the parent and the child are cancelled, or one of them while the first queue is closed, a
-// waiter is woken by stop(), or both. The owner of the queues takes out who is ready.
+// meanwhile: the parent is cancelled, the child, or both; the first queue is closed; a waiter is woken by
+// stop(). The owner of the queues takes out who is ready.
 //
 // WITHOUT_FLAG_FIRST: cancel() sets the flag when it has moved the lanes
 // WITHOUT_FLAG_UNDER_LOCK: enter() looks at the flag before it locks the queue

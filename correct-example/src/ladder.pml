@@ -1,10 +1,10 @@
 // A scope is climbed down by one thread, whoever asks for it, and all who ask get the report. A shorter
 // deadline holds at once. Whoever waits for the end of a task is told of it, and without a deadline.
 //
-// Models src/ladder.cpp with the end of a task in src/scope_state.cpp: two tasks, each of
-// which ends when it is told, when it is interrupted, or never, and two callers, the second of which may have a thread of its own for
-// it (begin()). A deadline has passed or never passes: so a notification that is missing is seen, which
-// in a program costs only time. Chosen so that the ladder can end.
+// Models src/ladder.cpp with the end of a task in src/scope_state.cpp: two tasks, each of which ends when
+// it is told, when it is interrupted, or never, and two callers, the second of which may have a thread of
+// its own for it (begin()). A deadline has passed or never passes: so a notification that is missing is
+// seen, which in a program costs only time. Chosen so that the ladder can end.
 //
 // WITHOUT_HAS_BEGUN: each caller climbs
 // WITHOUT_LOCK_OF_THREAD: the thread of begin() climbs before that has noted the deadlines
