@@ -1,3 +1,5 @@
+// Explored in every order of its steps: cancellation_token.pml.
+
 #include "runtime_sharing/cancellation_token.hpp"
 
 #include "callback_queue.hpp"

@@ -1,3 +1,5 @@
+// Explored in every order of its steps: context_gate.pml.
+
 #include "runtime_sharing/detail/context_gate.hpp"
 
 #include <utility>

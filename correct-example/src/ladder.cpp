@@ -1,3 +1,5 @@
+// Explored in every order of its steps: ladder.pml.
+
 #include "ladder.hpp"
 
 #include "runtime_sharing/detail/memory.hpp"

@@ -1,3 +1,5 @@
+// Explored in every order of its steps: scope_state.pml.
+
 #include "runtime_sharing/detail/scope_state.hpp"
 
 #include "runtime_sharing/detail/memory.hpp"

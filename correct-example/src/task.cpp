@@ -1,3 +1,5 @@
+// Explored in every order of its steps: serial_queue.pml.
+
 #include "runtime_sharing/detail/task.hpp"
 
 #include "runtime_sharing/detail/user_code.hpp"

@@ -1,3 +1,5 @@
+// Explored in every order of its steps: turns.pml.
+
 #include "runtime_sharing/detail/turns.hpp"
 
 #include <algorithm>
