@@ -144,7 +144,7 @@ inline climb_all() {
   //@ src/ladder.cpp: void Ladder::climb_all() noexcept {
   //= const auto begun = Clock::now();
   atomic { climbs++; assert(climbs == 1 && has_begun) }
-  //= const auto* const below = std::exchange(climbed_here, this);
+  //= below_ = std::exchange(climbed_here, this);
   //= scope_.close();
   close_scope();
   //= scope_.token.cancel();
@@ -172,7 +172,7 @@ inline climb_all() {
   //= }
   //= done.cancel();
   done = true;
-  //= climbed_here = below;
+  //= climbed_here = below_;
   //= const std::lock_guard lock(scope_.tree->mutex);
   //= scope_.tree->changed.notify_all();
 #ifndef WITHOUT_NOTIFY_OF_DONE

@@ -181,7 +181,7 @@ inline run_batch() {
         fi
      fi;
 #endif
-  //= next->deliver();
+  //= if (!next->deliver()) next->drop();
      if
      :: atomic { gone++ }
      :: atomic { may_come_again -> may_come_again = false; gone++ }; submit(here)
