@@ -2,7 +2,8 @@
 
 #include "runtime_sharing/detail/wake_queue.hpp"
 
-#include <condition_variable>
+#include <atomic>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 
@@ -41,7 +42,7 @@ class CallbackQueue final : public WakeQueue {
   void wake_up() noexcept override {}
   void forget(Lane& lane) noexcept override;
 
-  std::condition_variable_any returned_;
+  std::atomic<std::uint32_t> returns_{0};  // a condition variable would want memory
 };
 
 }  // namespace runtime_sharing::detail

@@ -118,7 +118,8 @@ void CallbackQueue::call(Lane& lane) noexcept {
     lock.lock();
     if (destroyed) continue;
     callback.destroyed_ = nullptr;
-    returned_.notify_all();
+    ++returns_;
+    returns_.notify_all();
   }
 }
 
@@ -129,7 +130,12 @@ void CallbackQueue::end(CallbackNode& callback) noexcept {
   } else if (callback.destroyed_ != nullptr && callback.called_on_ == std::this_thread::get_id()) {
     *callback.destroyed_ = true;
   } else {
-    returned_.wait(lock, [&] { return callback.destroyed_ == nullptr; });
+    while (callback.destroyed_ != nullptr) {
+      const auto seen = returns_.load();
+      lock.unlock();
+      returns_.wait(seen);
+      lock.lock();
+    }
   }
 }
 
