@@ -3,12 +3,11 @@
 // (--wrap). The numbers that must come out are in benchmarks/perf_guard.json: tools/perf_guard.py
 // --record writes them there, after a look at whether they are what was wanted.
 
-#include "benchmarks/fixed_work.hpp"
-
 #include <boost/json/parse.hpp>
 #include <boost/version.hpp>
 #include <gtest/gtest.h>
 
+#include "benchmarks/fixed_work.hpp"
 #include <atomic>
 #include <cstdlib>
 #include <fstream>

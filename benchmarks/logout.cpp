@@ -1,7 +1,6 @@
 #include "benchmarks/logout.hpp"
 
 #include "broken-example/mutex_problem/runtime.hpp"
-#include "benchmarks/observer.hpp"
 #include "runtime_sharing/runtime.hpp"
 #include "scenario/ui_loop.hpp"
 
@@ -11,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "benchmarks/observer.hpp"
 #include <stdexcept>
 
 namespace bench {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "benchmarks/work.hpp"
-
 #include <boost/json/object.hpp>
+
+#include "benchmarks/work.hpp"
 
 namespace bench {
 

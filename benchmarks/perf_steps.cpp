@@ -4,7 +4,6 @@
 // compares
 
 #include "benchmarks/fixed_work.hpp"
-
 #include <cstdlib>
 
 int main() {

@@ -2,7 +2,6 @@
 
 #include "benchmarks/observer.hpp"
 #include "benchmarks/work.hpp"
-
 #include <cstddef>
 #include <functional>
 #include <memory>

@@ -9,8 +9,6 @@
 //   asio-post           no coroutine at all, only for tasks that end at once
 //   threads             two threads that run nothing: what a restart cannot be cheaper than
 
-#include "benchmarks/program.hpp"
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -20,6 +18,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "benchmarks/program.hpp"
 #include <atomic>
 #include <exception>
 #include <semaphore>

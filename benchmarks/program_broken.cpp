@@ -7,7 +7,6 @@
 
 #include "broken-example/arc_problem/runtime.hpp"
 #include "broken-example/mutex_problem/runtime.hpp"
-#include "benchmarks/program.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -15,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "benchmarks/program.hpp"
 #include <atomic>
 #include <semaphore>
 #include <thread>

@@ -1,11 +1,12 @@
 // The library itself: a runtime, a scope with tracked and named tasks, and its token.
 
-#include "benchmarks/program.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/runtime.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
+
+#include "benchmarks/program.hpp"
 
 namespace bench {
 namespace {

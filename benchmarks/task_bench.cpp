@@ -7,12 +7,11 @@
 // Programs  program_ours.cpp, program_asio.cpp, program_broken.cpp; tokio/ has the same works
 // Why       docs/benchmarks.md
 
-#include "benchmarks/logout.hpp"
-#include "benchmarks/program.hpp"
-
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "benchmarks/logout.hpp"
+#include "benchmarks/program.hpp"
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
