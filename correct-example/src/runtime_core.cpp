@@ -302,7 +302,7 @@ std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
       const auto frames_before = std::exchange(frames, size(lock));
       if (frames != frames_before) last_change = now;
       const bool soon = std::ranges::any_of(core_.workers_, on_its_way);
-      const auto patience = soon ? 5s : core_.is_destroying_ ? 250ms : 50ms;
+      const auto patience = soon ? 5s : core_.is_destroying_ ? 1000ms : 50ms;
       if (now - last_change > patience) break;
       wait_until(lock, now + 10ms, all_have_left);
     }

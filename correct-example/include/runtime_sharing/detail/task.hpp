@@ -23,6 +23,8 @@ namespace runtime_sharing::detail {
 /// The step of a task that interrupts it.
 class Interruption : public Step {
  protected:
+  ~Interruption() = default;
+
   std::atomic<bool> is_under_way_{false};
 
  private:

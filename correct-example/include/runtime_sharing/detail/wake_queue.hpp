@@ -169,6 +169,10 @@ class TokenState {
       token = token->parent_;
       if (token == nullptr) return false;
     }
+    // For whoever looks next: in a deep tree the way up is long.
+    for (const TokenState* below = this; below != token; below = below->parent_) {
+      below->cancelled_.store(true, std::memory_order_release);
+    }
     return true;
   }
   bool cancel() noexcept;
@@ -205,7 +209,7 @@ class TokenState {
   boost::intrusive_ptr<WakeQueue> queue_of(const Lane& lane) noexcept;
 
   std::atomic<std::uint32_t> references_{0};
-  std::atomic<bool> cancelled_{false};
+  mutable std::atomic<bool> cancelled_{false};
   ByteLock lock_;
   const bool is_linked_;      // to a std::stop_token: it is a LinkedTokenState
   TokenState* const parent_;  // a counted reference
