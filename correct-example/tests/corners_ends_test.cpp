@@ -183,6 +183,26 @@ TEST(CancellationToken, DestroysAHandlerThatIsTheLastOwnerOfARuntimeThatHasEnded
   EXPECT_TRUE(observed.expired());
 }
 
+asio::awaitable<void> own_until_cancelled(std::shared_ptr<Runtime>, CancellationToken token) {
+  co_await token.cancelled();
+}
+
+TEST(CancellationToken, DestroysACoroutineThatIsTheLastOwnerOfARuntimeThatHasEnded) {
+  const HangGuard guard;
+  auto runtime = Runtime::start({.threads = 1});
+  const std::weak_ptr<Runtime> observed = runtime;
+  const CancellationToken token;
+  asio::co_spawn(runtime->get_executor(), own_until_cancelled(runtime, token), asio::detached);
+  let_tasks_begin(*runtime);
+  runtime->shutdown();
+  runtime.reset();
+  EXPECT_FALSE(observed.expired());
+
+  token.cancel();
+
+  EXPECT_TRUE(observed.expired());
+}
+
 /// Cancels a token when it is destroyed.
 struct CancelsAtItsEnd {
   explicit CancelsAtItsEnd(CancellationToken cancelled) : token(std::move(cancelled)) {}
