@@ -9,6 +9,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -409,6 +410,37 @@ TEST(ShutdownWithoutMemory, DoesNotThrowWhenAllTasksHaveEnded) {
 
     EXPECT_FALSE(threw_at_the_end);
     runtime->shutdown(quick);
+    return failed;
+  });
+}
+
+TEST(SpawnBlocking, WithoutMemorySaysSoAndLeavesNothingToTheShutdown) {
+  for_each_allocation([](int number) {
+    const auto runtime = Runtime::start({.threads = 1});
+    const auto owned = std::make_shared<int>();
+    bool without_memory = false;
+    const auto call = [&] {
+      auto operation = runtime->spawn_blocking(
+          "a call whose name does not fit into a short string", [owned] {}, asio::deferred);
+      return with_failing_allocation(number, [&] {
+        try {
+          auto result = std::move(operation)(asio::use_future);
+          allocations_until_failure = -1;
+          result.get();  // a completion that was lost would be a broken promise
+        } catch (const std::bad_alloc&) {
+          without_memory = true;
+        }
+      });
+    };
+
+    const bool failed = call();
+    const ShutdownReport report = runtime->shutdown(quick);
+
+    // Not the other way round: some allocations are tried again, or done without.
+    EXPECT_TRUE(failed || !without_memory);
+    EXPECT_EQ(owned.use_count(), 1);
+    EXPECT_TRUE(report.graceful()) << report;
+    EXPECT_EQ(runtime->scope().size(), 0u);
     return failed;
   });
 }
