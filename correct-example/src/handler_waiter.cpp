@@ -64,7 +64,9 @@ void HandlerQueue::shut_down() noexcept {
 }
 
 void HandlerQueue::wake_up() noexcept {
-  const boost::intrusive_ptr self(this);  // what is dropped may be the last owner of the context
+  // What is dropped may be the last owner of the context, and needs that to the end.
+  const boost::intrusive_ptr self(this);
+  const auto owner = owner_.lock();
   EntryList refused;
   {
     const ContextGate::Entry entry(gate_);

@@ -60,9 +60,7 @@ RuntimeCore::RuntimeCore(Runtime::Options chosen)
                                                   Errc::runtime_shut_down))),
       root(root_state),
       ladder(*this),
-      keep_running_(asio::make_work_guard(context)) {
-  HandlerQueue::of(context);  // now: nobody adds a service while the context ends
-}
+      keep_running_(asio::make_work_guard(context)) {}
 
 /// Nobody holds the runtime any more: what nobody tracked goes now.
 RuntimeCore::~RuntimeCore() {
@@ -71,6 +69,8 @@ RuntimeCore::~RuntimeCore() {
 }
 
 void RuntimeCore::start_threads() {
+  // It is made now: nobody adds a service while the context ends.
+  HandlerQueue::of(context).belongs_to(weak_from_this());
   try {
     for (int i = 1; i <= options.threads; ++i) {
       const std::lock_guard lock(tree->mutex);

@@ -48,7 +48,8 @@ struct SlotState;
 /// The rung `stop` destroys frames, and with them whatever is pending on the executor. Meanwhile,
 /// until ended() is cancelled, only threads of this runtime may use I/O objects on it, and no
 /// thread may destroy them. Owners with threads of their own close theirs when token() is
-/// cancelled, or use them in tasks.
+/// cancelled, or use them in tasks. A task that is abandoned in an operation of another context may
+/// outlive the runtime: whoever lets that happen gives it no I/O object of this one.
 ///
 /// All member functions are thread-safe, and posting to the executor is.
 ///

@@ -78,11 +78,15 @@ class HandlerQueue final : public WakeQueue {
  public:
   /// Throws std::bad_alloc.
   static HandlerQueue& of(asio::execution_context& context);
+  /// The context lives as long as `owner`. Called before anybody waits.
+  void belongs_to(std::weak_ptr<void> owner) noexcept { owner_ = std::move(owner); }
   /// The context ends: destroys the handlers that wait, as Asio does with all that is pending.
   void shut_down() noexcept;
 
  private:
   void wake_up() noexcept override;
+
+  std::weak_ptr<void> owner_;
 
   ContextGate gate_;  // whoever delivers is inside: the context does not end meanwhile
 };
