@@ -5,8 +5,10 @@
 #include <boost/thread/lock_guard.hpp>
 #include <boost/thread/mutex.hpp>
 
+#include <array>
 #include <concepts>
 #include <coroutine>
+#include <cstddef>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
@@ -71,6 +73,10 @@ consteval Escapee first_escapee(std::initializer_list<Escapee> found) {
 template <template <typename...> typename Whole, typename... Parts>
 inline constexpr Escapee escapee_in<Whole<Parts...>> =
     first_escapee({escapee_itself<Whole<Parts...>>(), escapee_in<Parts>...});
+
+/// An array has a size among its parts.
+template <typename T, std::size_t size>
+inline constexpr Escapee escapee_in<std::array<T, size>> = escapee_in<T>;
 
 /// From C++26 on an optional is a view, and owns its value all the same.
 template <typename T>
