@@ -134,7 +134,7 @@ std::stop_token TokenState::stop_token() {
   auto bridge = std::make_unique<StopBridge>();
   auto result = bridge->source.get_token();
   if (enter(*bridge, callbacks) == Entered::yes) {
-    static_cast<void>(bridge.release());  // the lane's
+    static_cast<void>(bridge.release());  // NOLINT(bugprone-unused-return-value): the lane's
   } else {
     bridge->source.request_stop();
   }

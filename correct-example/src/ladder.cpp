@@ -164,8 +164,9 @@ ScopeState::Records Ladder::interrupt_deaf_tasks() noexcept {
   std::ranges::sort(tasks, std::ranges::greater(), depth_of);
 
   Clock::rep steps_left = 2;
-  for (std::size_t i = 1; i < tasks.size(); ++i)
-    steps_left += are_apart(tasks[i - 1], tasks[i]) * 2;
+  for (std::size_t i = 1; i < tasks.size(); ++i) {
+    if (are_apart(tasks[i - 1], tasks[i])) steps_left += 2;
+  }
   for (auto first = tasks.begin(); first != tasks.end();) {
     const auto last =
         std::find_if(first, tasks.end(), [&](const auto& task) { return are_apart(task, *first); });

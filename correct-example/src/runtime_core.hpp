@@ -107,7 +107,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   void stop_without_ladder(const char* reason) noexcept;
   void destroy_suspended() noexcept;
   void run_blocking(BlockingTasks::iterator entry, const std::shared_ptr<TaskGuard>& guard,
-                    std::shared_ptr<BlockingCall> call) noexcept;
+                    std::shared_ptr<BlockingCall> blocking) noexcept;
   void leave_thread(BlockingTasks::iterator entry) noexcept;
 
  public:

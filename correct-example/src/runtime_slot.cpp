@@ -50,7 +50,7 @@ std::shared_ptr<Runtime> detail::SlotState::try_start(boost::system::error_code&
   std::exception_ptr failure;
   try {
     before.reset();
-    fresh = Runtime::start(*std::move(options));
+    fresh = Runtime::start(*options);
   } catch (...) {
     failure = std::current_exception();
   }

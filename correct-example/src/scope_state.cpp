@@ -96,7 +96,7 @@ ScopeState::ScopeState(std::string scope_name, CancellationToken scope_token,
                        std::shared_ptr<ScopeTree> scope_tree, ScopeState* parent,
                        ScopeLimits limits, Errc refusal)
     : name(std::move(scope_name)),
-      token(std::move(scope_token)),
+      token(scope_token),
       tree(std::move(scope_tree)),
       depth(parent ? parent->depth + 1 : 0),
       parent_(parent),
@@ -115,7 +115,7 @@ boost::intrusive_ptr<ScopeState> ScopeState::make(std::string scope_name,
                                                   std::shared_ptr<ScopeTree> scope_tree,
                                                   ScopeState* parent, ScopeLimits limits,
                                                   Errc refusal) {
-  boost::intrusive_ptr made(new ScopeState(std::move(scope_name), std::move(scope_token),
+  boost::intrusive_ptr made(new ScopeState(std::move(scope_name), scope_token,
                                            std::move(scope_tree), parent, limits, refusal));
   if (parent != nullptr) made->enter_parent();
   return made;

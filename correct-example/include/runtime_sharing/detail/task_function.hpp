@@ -45,9 +45,11 @@ auto with_completion_token(Start start, Args&&... arguments) {
     return start(boost::asio::use_awaitable, std::forward<Args>(arguments)...);
   } else {
     constexpr std::size_t last = sizeof...(Args) - 1;
-    auto all = std::forward_as_tuple(std::forward<Args>(arguments)...);
+    using All = std::tuple<Args&&...>;
+    const All all(std::forward<Args>(arguments)...);
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return start(std::get<last>(std::move(all)), std::get<I>(std::move(all))...);
+      return start(static_cast<std::tuple_element_t<last, All>>(std::get<last>(all)),
+                   static_cast<std::tuple_element_t<I, All>>(std::get<I>(all))...);
     }(std::make_index_sequence<last>());
   }
 }
