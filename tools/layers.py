@@ -33,7 +33,10 @@ def name_of(path: str) -> str:
 
 def findings(folder: pathlib.Path) -> list[str]:
     found = []
-    for file in sorted([*folder.glob("include/**/*.hpp"), *folder.glob("src/*.[ch]pp")]):
+    files = sorted([*folder.glob("include/**/*.hpp"), *folder.glob("src/*.[ch]pp")])
+    if not files:
+        return [f"{folder}: there is nothing to look at"]
+    for file in files:
         path = str(file.relative_to(folder))
         rank = RANK.get(name_of(path))
         if rank is None:
@@ -41,8 +44,8 @@ def findings(folder: pathlib.Path) -> list[str]:
             continue
         for number, line in enumerate(file.read_text().split("\n"), 1):
             included = re.match(r'#include "(.*)"', line)
-            if included and RANK.get(name_of(included[1]), -1) > rank:
-                found.append(f"{path}:{number}: {included[1]} is in a higher layer")
+            if included and RANK.get(name_of(included[1]), len(LAYERS)) > rank:
+                found.append(f"{path}:{number}: {included[1]} is in a higher layer, or in none")
     return found
 
 

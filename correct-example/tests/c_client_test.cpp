@@ -11,6 +11,7 @@
 #include <boost/asio/execution.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 
@@ -45,6 +46,7 @@ struct DbRequest {
 };
 
 std::atomic<int> requests_alive{0};
+std::atomic<DbRequest*> last_request{nullptr};
 std::mutex threads_mutex;
 std::vector<std::thread> threads;
 
@@ -57,6 +59,7 @@ void db_answer(DbRequest* request, DbStatus status, int rows) {
 DbRequest* db_query(const std::string& sql, DbCallback callback, void* user) {
   auto* const request = new DbRequest{callback, user};
   ++requests_alive;
+  last_request = request;
   if (sql != "slow") db_answer(request, db_ok, 42);
   return request;
 }
@@ -176,6 +179,29 @@ TEST(CClient, IsInterruptedInATaskThatDoesNotListen) {
   EXPECT_THAT(report.stragglers,
               testing::ElementsAre(needing("deaf reader", runtime_sharing::Rung::interrupt)));
   EXPECT_EQ(report.failures_total, 0u);
+  EXPECT_EQ(requests_alive, 0);
+}
+
+TEST(CClient, KeepsATaskThatNobodyCanCancelUntilItCallsBack) {
+  const auto runtime = Runtime::start({.threads = 2});
+  std::latch asked{1};
+  const auto in_the_frame = std::make_shared<int>();
+  runtime->spawn("reader", [&, kept = in_the_frame]() -> asio::awaitable<void> {
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    asio::post(co_await asio::this_coro::executor, [&asked] { asked.count_down(); });
+    co_await async_query("slow", asio::use_awaitable);
+  });
+  asked.wait();
+
+  const auto report = runtime->shutdown({0s, 0s, 0s});
+  EXPECT_THAT(report.stragglers,
+              testing::ElementsAre(needing("reader", runtime_sharing::Rung::abandon)));
+  EXPECT_EQ(report.threads_abandoned, 0u);
+  EXPECT_EQ(in_the_frame.use_count(), 2);
+
+  db_answer(last_request, db_ok, 1);
+  join_threads_of_the_library();
+  EXPECT_EQ(in_the_frame.use_count(), 1);
   EXPECT_EQ(requests_alive, 0);
 }
 

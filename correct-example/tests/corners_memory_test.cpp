@@ -1,8 +1,8 @@
 // Corners without memory: what promises not to throw does its work all the same, and what has been
-// found is not lost. This binary's operator new and aligned_alloc, by which Asio allocates, fail on
-// command; its pthread_create can be held up.
+// found is not lost.
 
 #include "correct-example/tests/endless_tasks.hpp"
+#include "correct-example/tests/failing_system.hpp"
 #include "correct-example/tests/hang_guard.hpp"
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/runtime.hpp"
@@ -19,84 +19,17 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <dlfcn.h>
 #include <functional>
 #include <latch>
 #include <memory>
 #include <new>
 #include <optional>
-#include <pthread.h>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
-
-namespace {
-
-/// Allocations of this thread until one fails; negative: none does.
-thread_local int allocations_until_failure = -1;
-thread_local bool allocation_has_failed = false;
-/// What this thread does after it has created a thread, before it knows of it.
-thread_local std::function<void()>* after_thread_creation = nullptr;
-
-bool memory_runs_out() {
-  if (allocations_until_failure < 0 || allocations_until_failure-- > 0) return false;
-  allocation_has_failed = true;
-  return true;
-}
-
-}  // namespace
-
-extern "C" {
-
-void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
-
-/// The linker leads Asio's calls here (--wrap).
-void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
-  return memory_runs_out() ? nullptr : __real_aligned_alloc(alignment, size);
-}
-
-/// A sanitizer that is linked statically has one of its own, by this name.
-[[gnu::weak]] int __interceptor_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*),
-                                               void*);
-
-/// In the place of the C library's, for Boost.Thread too.
-int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
-                   void* argument) {
-  static const auto next =
-      reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
-  const auto real = __interceptor_pthread_create ? &__interceptor_pthread_create : next;
-  const int result = real(thread, attributes, function, argument);
-  if (after_thread_creation != nullptr) (*std::exchange(after_thread_creation, nullptr))();
-  return result;
-}
-
-}  // extern "C"
-
-void* operator new(std::size_t size) {
-  if (memory_runs_out()) throw std::bad_alloc();
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  const auto step = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(step, (size + step - 1) / step * step)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace {
 
@@ -110,14 +43,6 @@ using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 using runtime_sharing::TaskScope;
 using testing::ElementsAre;
-
-// Calls that are about to get another name.
-
-/// Completes when the scope is closed and empty.
-template <typename CompletionToken>
-auto when_drained(const TaskScope& scope, CompletionToken&& completion_token) {
-  return scope.async_wait(std::forward<CompletionToken>(completion_token));
-}
 
 /// Calls `act` with one allocation failing, the number that is given. True: there was such a one.
 template <typename Act>
@@ -304,7 +229,7 @@ TEST(ScopeWithoutMemory, ClosesAndTellsWhoWaits) {
     TaskScope below("below", scope);
     int told = 0;
     for (const auto* waited_for : {&scope, &below}) {
-      when_drained(*waited_for, asio::bind_executor(context, [&](error_code) { ++told; }));
+      waited_for->async_wait(asio::bind_executor(context, [&](error_code) { ++told; }));
     }
 
     const bool failed = with_failing_allocation(number, [&] { EXPECT_NO_THROW(scope.close()); });

@@ -47,12 +47,6 @@ using runtime_sharing::TaskScope;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-// Calls that are about to get another name.
-
-void interrupt(const TaskHandle& handle) {
-  handle.interrupt();
-}
-
 /// Returns once every task spawned before has begun: the queue is fair on one thread.
 void let_tasks_begin(Runtime& runtime) {
   asio::post(runtime.get_executor(), asio::use_future).get();
@@ -280,10 +274,10 @@ TEST(FailurePolicy, ACancelledGroupOfOperationsIsNoFailure) {
       "both", []() -> asio::awaitable<void> { co_await (wait_for_ever() && wait_for_ever()); });
   context.poll();
 
-  interrupt(either);
+  either.interrupt();
   context.poll();
   const bool told_by_either = scope.token().is_cancelled();
-  interrupt(both);
+  both.interrupt();
   context.poll();
 
   EXPECT_EQ(scope.size(), 0u);

@@ -1,6 +1,6 @@
-// What happens when memory or threads run out. This binary's operator new fails on command, and so
-// does its pthread_create.
+// What happens when memory or threads run out.
 
+#include "correct-example/tests/failing_system.hpp"
 #include "runtime_sharing/runtime_slot.hpp"
 
 #include <boost/asio/bind_executor.hpp>
@@ -11,67 +11,12 @@
 #include <boost/thread/exceptions.hpp>
 #include <gtest/gtest.h>
 
-#include <cerrno>
-#include <cstdlib>
-#include <dlfcn.h>
 #include <filesystem>
 #include <memory>
 #include <new>
 #include <optional>
-#include <pthread.h>
 #include <stdexcept>
 #include <vector>
-
-namespace {
-
-/// Allocations of this thread until one fails; negative: none does.
-thread_local int allocations_until_failure = -1;
-/// Threads of this process until one cannot be created; negative: all can.
-int threads_until_failure = -1;
-
-bool memory_runs_out() {
-  return allocations_until_failure >= 0 && allocations_until_failure-- == 0;
-}
-
-}  // namespace
-
-/// A sanitizer that is linked statically has one of its own, by this name.
-extern "C" [[gnu::weak]] int __interceptor_pthread_create(pthread_t*, const pthread_attr_t*,
-                                                          void* (*)(void*), void*);
-
-/// In the place of the C library's, for Boost.Thread too.
-extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
-                              void* (*function)(void*), void* argument) {
-  if (threads_until_failure >= 0 && threads_until_failure-- == 0) return EAGAIN;
-  static const auto next =
-      reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
-  const auto real = __interceptor_pthread_create ? &__interceptor_pthread_create : next;
-  return real(thread, attributes, function, argument);
-}
-
-void* operator new(std::size_t size) {
-  if (memory_runs_out()) throw std::bad_alloc();
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  if (memory_runs_out()) throw std::bad_alloc();
-  const auto step = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(step, (size + step - 1) / step * step)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace {
 

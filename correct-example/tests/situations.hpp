@@ -1,5 +1,4 @@
-// What the tests of the situations share: guards against a hang, warnings, and names that will
-// change.
+// What the tests of the situations share: guards against a hang, and warnings.
 #pragma once
 
 #include "runtime_sharing/runtime.hpp"
@@ -74,15 +73,3 @@ class Warnings {
   };
   const std::shared_ptr<List> list_ = std::make_shared<List>();
 };
-
-// Names that will change.
-
-inline void interrupt(const runtime_sharing::TaskHandle& task) {
-  task.interrupt();  // will be task.interrupt()
-}
-
-/// Closes the scope, and returns once its last task has gone.
-inline void close_and_join(runtime_sharing::TaskScope& scope) {
-  scope.close();
-  in_time(scope.async_wait(boost::asio::use_future), "the end of a scope");  // will be async_join()
-}

@@ -209,7 +209,7 @@ TEST(Conformance, TheWaitForAScopeCompletesOnWhateverStrandItsHandlerIsBoundTo) 
   const auto runtime = Runtime::start({.threads = 1});
   completes_on_each_strand([&](auto handler) {
     TaskScope scope("scope", runtime->scope());
-    scope.async_wait(std::move(handler));  // will be async_join()
+    scope.async_wait(std::move(handler));
     scope.close();
   });
   runtime->shutdown();

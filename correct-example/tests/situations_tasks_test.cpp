@@ -89,7 +89,7 @@ TEST(TaskHandle, EachInterruptionEndsOneOperationOfATask) {
   let_tasks_run(*runtime);
 
   for (int interruptions = 1; interruptions <= 3; ++interruptions) {
-    interrupt(task);
+    task.interrupt();
     wait_until([&] { return retries >= interruptions; }, "the end of an interrupted operation");
     let_tasks_run(*runtime);
 
@@ -239,7 +239,7 @@ bool interrupted_cancels_siblings(Task task) {
   const TaskHandle sibling = scope.spawn(
       "sibling",
       [token = scope.token()]() -> asio::awaitable<void> { co_await token.cancelled(); });
-  interrupt(handle);
+  handle.interrupt();
   try {
     in_time(handle.async_join(asio::use_future), "the end of the interrupted task");
     ADD_FAILURE() << "ends by an exception";
@@ -254,7 +254,7 @@ bool interrupted_cancels_siblings(Task task) {
     co_return;
   });
   in_time(sibling.async_join(asio::use_future), "the end of the sibling");
-  close_and_join(scope);
+  in_time(scope.async_join(asio::use_future), "the end of a scope");
   EXPECT_EQ(runtime->shutdown().failures_total, 1u);
   return cancelled;
 }
