@@ -343,6 +343,11 @@ void ScopeState::add_to(ShutdownReport& report) const noexcept {
   once_there_is_memory([&] { report.failures = failures_; });
 }
 
+bool ScopeState::was_shut_down() const noexcept {
+  const std::lock_guard lock(tree->mutex);
+  return ladder_ && ladder_->is_done();
+}
+
 std::shared_ptr<Ladder> ScopeState::ladder() {
   auto created = std::make_shared<Ladder>(*this);
   const std::lock_guard lock(tree->mutex);

@@ -19,6 +19,7 @@ TaskScope::~TaskScope() {
   close();
   token().cancel();
   if (state_->is_drained() || state_->is_root()) return;
+  if (state_->was_shut_down()) return;  // whoever is left was waited for, and named
   const auto* const here = detail::CoroutineTask::here();
   const std::size_t inside = here != nullptr && state_->contains(*here->scope) ? 1 : 0;
   const std::size_t alive = size();

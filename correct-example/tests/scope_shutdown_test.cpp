@@ -13,8 +13,11 @@
 #include <boost/system/error_code.hpp>
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
+#include <memory>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -160,6 +163,21 @@ TEST_F(Conformance, TaskScopeAsyncShutdown) {
     return scope.async_shutdown({}, std::forward<decltype(completion)>(completion));
   });
   runtime->shutdown();
+}
+
+TEST(ScopeShutdown, LeavesNothingToItsDestructorToWaitForOrWarnOf) {
+  std::atomic<int> warnings{0};
+  const auto runtime =
+      Runtime::start({.threads = 1, .on_warning = [&](std::string_view) { ++warnings; }});
+  auto session = std::make_unique<TaskScope>("alice", runtime->scope());
+  session->spawn("left behind", wait_for_ever_disabling_cancellation);
+
+  EXPECT_EQ(shut_down(*session, {0s, 0s, 0s}).reached, Rung::abandon);
+  session.reset();
+
+  EXPECT_EQ(warnings, 0);
+  EXPECT_EQ(runtime->scope().size(), 1u);
+  EXPECT_EQ(runtime->shutdown({0s, 0s, 60s}).reached, Rung::stop);
 }
 
 }  // namespace

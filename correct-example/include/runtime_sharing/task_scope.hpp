@@ -87,8 +87,9 @@ class TaskScope {
   /// Closes and cancels. Await async_join() or async_shutdown() before: a scope inside a runtime
   /// that still has tasks warns through Runtime::Options::on_warning and waits for them, for the
   /// default deadline and never on a thread of a runtime. The task that destroys it from inside
-  /// does not count. A scope of its own cannot know who runs its executor, and so does not wait. In
-  /// either case the tasks keep alive what they need.
+  /// does not count, and after async_shutdown() there is nothing to wait for. A scope of its own
+  /// cannot know who runs its executor, and so does not wait. In either case the tasks keep alive
+  /// what they need.
   ~TaskScope();
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;

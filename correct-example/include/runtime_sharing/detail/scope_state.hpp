@@ -140,6 +140,8 @@ class ScopeState {
   /// failures, as many as there is memory for.
   void add_to(ShutdownReport& report) const noexcept;
 
+  /// Its ladder has been climbed to the end.
+  bool was_shut_down() const noexcept;
   /// The one ladder that this scope is shut down by. Throws std::bad_alloc.
   std::shared_ptr<Ladder> ladder();
 
