@@ -162,6 +162,8 @@ void RuntimeCore::start_blocking(std::string task_name, std::shared_ptr<Blocking
   const auto guard = std::make_shared<TaskGuard>(std::move(counted_in));
   call->belongs_to(task);
   const std::lock_guard lock(tree->mutex);
+  // A shutdown with a short deadline has come and gone since then.
+  if (stopped_) root_state->refuse(task->name, Errc::runtime_shut_down);
   blocking_.splice(blocking_.begin(), entry);
   try {
     task->thread = boost::thread([self = shared_from_this(), its_entry = blocking_.begin(), guard,
@@ -199,7 +201,11 @@ void RuntimeCore::leave_thread(BlockingTasks::iterator entry) noexcept {
   {
     const std::lock_guard lock(tree->mutex);
     own.splice(own.begin(), blocking_, entry);
-    before = std::exchange(last_left_, std::move((*entry)->thread));
+    if (stopped_) {
+      (*entry)->thread.detach();
+    } else {
+      before = std::exchange(last_left_, std::move((*entry)->thread));
+    }
     tree->changed.notify_all();
   }
   if (before.joinable()) before.join();
@@ -231,7 +237,9 @@ void RuntimeCore::stop_without_ladder(const char* reason) noexcept {
   keep_running_.reset();
   context.stop();
   const std::lock_guard lock(tree->mutex);
+  stopped_ = true;
   for (auto& own : workers_) own.thread.detach();
+  for (const auto& task : blocking_) task->thread.interrupt();
 }
 
 void RuntimeCore::release() noexcept {
@@ -315,6 +323,7 @@ std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
       ++abandoned;
       task->thread.detach();
     }
+    core_.stopped_ = true;
     last_left = std::move(core_.last_left_);
   }
   for (auto& own : core_.workers_) {

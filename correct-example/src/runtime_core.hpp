@@ -125,6 +125,7 @@ class RuntimeCore : public std::enable_shared_from_this<RuntimeCore> {
   std::list<Worker> workers_;
   int workers_in_context_ = 0;
   bool is_destroying_ = false;  // what is suspended, on a thread that leaves
+  bool stopped_ = false;        // no thread begins any more, and nobody joins one
   BlockingTasks blocking_;
   boost::thread last_left_;  // of the blocking calls that have ended, the last one
 };

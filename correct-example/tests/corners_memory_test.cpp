@@ -409,4 +409,27 @@ TEST(SpawnBlocking, WhoseThreadOutlivesTheShutdownKeepsTheRuntimeNoLongerThanItR
   EXPECT_TRUE(observed.expired());
 }
 
+TEST(SpawnBlocking, ThatAShutdownOvertakesIsRefusedAndStartsNoThread) {
+  const HangGuard guard;
+  auto runtime = Runtime::start({.threads = 1});
+  const auto owned = std::make_shared<int>();
+  bool called = false;
+  std::optional<ShutdownReport> report;
+  std::function<void()> overtake = [&] {
+    if (!report && runtime->scope().size() == 1) report = runtime->shutdown({0ms, 0ms, 0ms});
+  };
+
+  during_allocation = &overtake;
+  auto result =
+      runtime->spawn_blocking("call", [&called, owned] { called = true; }, asio::use_future);
+  during_allocation = nullptr;
+
+  EXPECT_THROW(result.get(), boost::system::system_error);
+  ASSERT_TRUE(report);
+  EXPECT_THAT(report->stragglers, ElementsAre(needing("call", Rung::abandon)));
+  EXPECT_EQ(runtime->scope().size(), 0u);
+  EXPECT_EQ(owned.use_count(), 1);
+  EXPECT_FALSE(called);
+}
+
 }  // namespace

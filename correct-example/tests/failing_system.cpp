@@ -9,12 +9,17 @@
 
 thread_local int allocations_until_failure = -1;
 thread_local bool allocation_has_failed = false;
+thread_local std::function<void()>* during_allocation = nullptr;
 int threads_until_failure = -1;
 thread_local std::function<void()>* after_thread_creation = nullptr;
 
 namespace {
 
 bool memory_runs_out() {
+  if (auto* const act = std::exchange(during_allocation, nullptr)) {
+    (*act)();
+    during_allocation = act;
+  }
   if (allocations_until_failure < 0 || allocations_until_failure-- > 0) return false;
   allocation_has_failed = true;
   return true;

@@ -8,6 +8,8 @@
 extern thread_local int allocations_until_failure;
 /// One has failed since this was set to false.
 extern thread_local bool allocation_has_failed;
+/// What this thread does when it allocates, unless it does it already.
+extern thread_local std::function<void()>* during_allocation;
 /// Threads of this process until one cannot be created; negative: all can.
 extern int threads_until_failure;
 /// What this thread does after it has created a thread, before it knows of it. Once.
