@@ -302,7 +302,7 @@ std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
     };
     wait_until(lock, schedule_.stop, all_have_left);
     // A thread that is not in code of the user's will come back, and one that destroys frames as
-    // long as there are fewer and fewer of them.
+    // long as there are fewer and fewer of them. Before the first, Asio collects them all.
     const auto on_its_way = [](const Worker& own) { return !own.left && own.user_code == 0; };
     auto last_change = Clock::now();
     for (std::size_t frames = size(lock); !all_have_left();) {
@@ -310,7 +310,8 @@ std::size_t RuntimeCore::RuntimeLadder::stop_threads() noexcept {
       const auto frames_before = std::exchange(frames, size(lock));
       if (frames != frames_before) last_change = now;
       const bool soon = std::ranges::any_of(core_.workers_, on_its_way);
-      const auto patience = soon ? 5s : core_.is_destroying_ ? 1000ms : 50ms;
+      Clock::duration patience = soon ? 5s : 50ms;
+      if (!soon && core_.is_destroying_) patience = 1s + static_cast<Clock::rep>(frames) * 100us;
       if (now - last_change > patience) break;
       wait_until(lock, now + 10ms, all_have_left);
     }
