@@ -3,6 +3,7 @@
 // Works     park: spawn, wait until all are parked, cancel, wait for all   (A)
 //           finish: spawn tasks that end at once, wait for all             (B)
 //           restart: two threads, 100 parked tasks, cancel, wait, join     (D)
+//           fairness: turns of others before one from outside has its first
 //           logout: the same as park, from a window's event loop           (the window's freeze)
 // Programs  program_ours.cpp, program_asio.cpp, program_broken.cpp; tokio/ has the same works
 // Why       docs/benchmarks.md
@@ -10,6 +11,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "benchmarks/fairness.hpp"
 #include "benchmarks/logout.hpp"
 #include "benchmarks/program.hpp"
 #include <algorithm>
@@ -138,6 +140,7 @@ object measure(const Work& work) {
   if (work.work == "park") return park(work);
   if (work.work == "finish") return finish(work);
   if (work.work == "restart") return restart(work);
+  if (work.work == "fairness") return fairness(work);
   if (work.work == "logout") return logout(work);
   throw std::invalid_argument("no work '" + work.work + "'");
 }

@@ -183,20 +183,20 @@ def google_ratio(results, program, name, reference):
 
 def ratio_marks(results):
     """(work, what is compared, ratio, mark): each a ratio of medians within a round."""
-    for spawn, mark in ("inside", 0.5), ("outside", 1.0):
+    for spawn, mark in ("inside", 0.4), ("outside", 0.6):
         yield ("A", f"cancel → all ended, spawned {spawn}, against tokio",
                results.ratio("cancel_ns", "ours", "tokio", {"spawn": spawn}), mark)
         yield ("A", "the same, one token for all tasks here, a child token each there",
                results.ratio("cancel_ns", "ours", "tokio", {"spawn": spawn, "token": "shared"},
                              {"spawn": spawn}), mark)
         yield ("A", "the same, against raw Asio with a signal and a strand each",
-               results.ratio("cancel_ns", "ours", "asio-signal", {"spawn": spawn}), 0.2)
-        yield ("A", "the same, raced with a sleep, against tokio",
-               results.ratio("cancel_ns", "ours", "tokio", {"spawn": spawn, "wait": "sleep"}), mark)
-    yield "A", "bytes a task, against tokio", results.ratio("bytes", "ours", "tokio"), 1.5
+               results.ratio("cancel_ns", "ours", "asio-signal", {"spawn": spawn}), 0.15)
+        yield ("A", "the same, raced with a timer of Asio's, against tokio's sleep",
+               results.ratio("cancel_ns", "ours", "tokio", {"spawn": spawn, "wait": "sleep"}), 3.1)
+    yield "A", "bytes a task, against tokio", results.ratio("bytes", "ours", "tokio"), 1.7
     yield ("A", "bytes a task, against raw Asio with a strand each",
-           results.ratio("bytes", "ours", "asio-signal"), 0.5)
-    for spawn, mark in ("inside", 1.5), ("outside", 3.0):
+           results.ratio("bytes", "ours", "asio-signal"), 0.4)
+    for spawn, mark in ("inside", 0.7), ("outside", 0.8):
         yield ("A", f"spawn {spawn}, against tokio",
                results.ratio("spawn_ns", "ours", "tokio", {"spawn": spawn}), mark)
     for fact, what in ("spawn_ns", "spawn"), ("cancel_ns", "cancel"):
@@ -204,13 +204,14 @@ def ratio_marks(results):
             yield ("A", f"growth of {what} a task, {spawn}, from {results.sizes[0]:,} to "
                    f"{results.largest:,} tasks", results.growth(fact, "ours", spawn), 1.3)
     finish = {"work": "finish", "wait": "none", "token": "shared"}
-    yield ("B", "spawn and finish inside, against tokio",
-           results.ratio("finish_ns", "ours", "tokio", finish), 1.5)
+    for spawn, mark in ("inside", 0.6), ("outside", 0.9):
+        yield ("B", f"spawn and finish {spawn}, against tokio",
+               results.ratio("finish_ns", "ours", "tokio", {**finish, "spawn": spawn}), mark)
     yield ("B", "spawn and finish outside, against raw `co_spawn`",
            results.ratio("finish_ns", "ours", "asio-signal", {**finish, "spawn": "outside"}), 0.7)
     for what, name, reference, mark in (
             ("a step bound to the token, against the bare step",
-             "step_bound/1", "step_bare/1", 1.15),
+             "step_bound/1", "step_bare/1", 1.25),
             ("the same, against a step raced with a timer by `||`",
              "step_bound/1", "raw_step_raced_with_a_timer", 0.1),
             ("growth of the bound step, from 1 other waiter to 10,000",
@@ -388,6 +389,14 @@ def restart_table(results):
         for program in ("ours", "tokio", "asio-signal", "mutex", "threads")])
 
 
+def fairness_table(results):
+    asked = {"work": "fairness", "tasks": 1000, "spawn": "outside", "token": "shared"}
+    return table(["program", "turns, median", "99 of 100 at most"], [
+        (TITLES[program], results.median("turns_median", program, **asked),
+         results.median("turns_99", program, **asked))
+        for program in ("ours", "tokio", "asio-signal")])
+
+
 def logout_table(results):
     asked = {"work": "logout", "spawn": "outside", "token": "shared"}
     return table(["program", "longest freeze ms", "logout ms"], [
@@ -460,6 +469,9 @@ def write(data):
         "## C. The price of being cancellable\n", price_table(results),
         "## D. Restart\n\nA new runtime with two threads, 100 parked tasks, cancel, wait, join, "
         "destroy.\n", restart_table(results),
+        "## Fairness\n\nEight tasks yield for ever on two threads, and a thousand more are spawned "
+        "from outside, one after the other: how many turns the eight have before such a one has its "
+        "first.\n", fairness_table(results),
         "## E. Getting at the shared runtime\n", sharing_table(results),
         picture("contention.svg", "Time for each use against the number of threads"),
         f"## The window\n\nA session of {largest} tasks logs out on the window's event loop, by "

@@ -107,9 +107,11 @@ def finishing(tasks):
 
 
 def once_for_all():
-    """What needs no number of tasks: the restart."""
+    """What needs no number of tasks."""
     for program in ["ours", "tokio", "asio-signal", "mutex", "threads"]:
         yield Run(program, "restart", 100)
+    for program in ["ours", "tokio", "asio-signal"]:
+        yield Run(program, "fairness", 1000)
 
 
 def logging_out(tasks):

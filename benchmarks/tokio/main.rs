@@ -1,12 +1,13 @@
 // tokio_bench · the works of task_bench on tokio; the same command line, the same line of JSON
 // Run       tokio_bench work=park program=tokio tasks=100000 wait=token spawn=inside token=child
-// Works     park, finish, restart as in task_bench.cpp; price and sharing, which Google Benchmark
+// Works     park, finish, restart, fairness as in task_bench.cpp; price and sharing, which Google Benchmark
 //           has for C++
 // Programs  tokio          tracked by a counter, each task with a name of its own
 //           tokio-unnamed  the same without names
 //           tokio-joinset  tracked by a JoinSet, without names, spawned outside, never with a sleep
 // Debian 12's tokio-util has no TaskTracker: tracker.rs is what there is in one.
 
+mod fairness;
 mod observer;
 mod price;
 mod tracker;
@@ -220,6 +221,7 @@ fn main() {
         "park" => park(&work),
         "finish" => finish(&work),
         "restart" => restart(&work),
+        "fairness" => fairness::fairness(),
         "price" => price::price(),
         _ => price::sharing(),
     };

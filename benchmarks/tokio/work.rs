@@ -40,7 +40,7 @@ impl Work {
             let not_understood = || format!("not understood: '{word}'");
             let (key, value) = word.split_once('=').ok_or_else(not_understood)?;
             match (key, value) {
-                ("work", "park" | "finish" | "restart" | "price" | "sharing") => work.work = value.into(),
+                ("work", "park" | "finish" | "restart" | "fairness" | "price" | "sharing") => work.work = value.into(),
                 ("program", "tokio" | "tokio-unnamed" | "tokio-joinset") => work.program = value.into(),
                 ("tasks", _) => work.tasks = value.parse().map_err(|_| not_understood())?,
                 ("wait", "none") => work.wait = Wait::None,
