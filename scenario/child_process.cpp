@@ -4,11 +4,13 @@
 
 #include <boost/asio.hpp>
 #include <boost/regex.hpp>
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -221,6 +223,14 @@ ChildResult run_child(const std::filesystem::path& program,
   return Child(program, arguments, options, on_output).run();
 }
 
+std::string ending_of(const ChildResult& child) {
+  if (child.timed_out)
+    return fmt::format("ended by the watchdog after {:.1f} s", child.duration.count() / 1000);
+  if (child.signal != 0)
+    return fmt::format("ended by signal {} ({})", child.signal, ::strsignal(child.signal));
+  return fmt::format("ended with exit code {}", child.exit_code.value_or(-1));
+}
+
 std::filesystem::path this_program() {
   return boost::dll::program_location();
 }
@@ -263,6 +273,16 @@ std::optional<std::string> sanitizer_finding(std::string_view standard_error) {
   const std::string text(standard_error);
   if (!boost::regex_search(text, match, finding, boost::match_not_dot_newline)) return std::nullopt;
   return match[1].matched ? "UndefinedBehaviorSanitizer: " + match[1] : match[2].str();
+}
+
+bool sanitizer_of_this_build([[maybe_unused]] std::string_view report) {
+#if defined(WITH_ADDRESS_SANITIZER)
+  return report.starts_with("AddressSanitizer");
+#elif defined(WITH_THREAD_SANITIZER)
+  return report.starts_with("ThreadSanitizer");
+#else
+  return false;
+#endif
 }
 
 }  // namespace scenario

@@ -66,6 +66,9 @@ ChildResult run_child(const std::filesystem::path& program,
                       const std::vector<std::string>& arguments, const ChildOptions& options = {},
                       const OnOutput& on_output = {});
 
+/// In words: "ended by signal 9 (Killed)".
+std::string ending_of(const ChildResult& child);
+
 std::filesystem::path this_program();
 
 /// In a child, first thing: it ends together with its parent, even a killed one, and lets a
@@ -82,5 +85,8 @@ std::vector<std::string> thin_stacks(std::string_view gdb_output);
 /// The first finding of a sanitizer in what a process wrote to its standard error, for example
 /// "AddressSanitizer: heap-use-after-free"; nullopt: no finding.
 std::optional<std::string> sanitizer_finding(std::string_view standard_error);
+
+/// Whether this build has the sanitizer that such a report comes from.
+bool sanitizer_of_this_build(std::string_view report);
 
 }  // namespace scenario

@@ -65,29 +65,10 @@ Account account_in(const std::string& child_output) {
   return account;
 }
 
-std::string ending_of(const ChildResult& child) {
-  if (child.timed_out)
-    return fmt::format("ended by the watchdog after {:.1f} s", child.duration.count() / 1000);
-  if (child.signal != 0)
-    return fmt::format("ended by signal {} ({})", child.signal, ::strsignal(child.signal));
-  return fmt::format("ended with exit code {}", child.exit_code.value_or(-1));
-}
-
 bool ended_as_documented(const Experiment& experiment, const ChildResult& child) {
   if (experiment.ending == Ending::by_watchdog) return child.timed_out;
   if (experiment.ending == Ending::by_abort) return child.signal == SIGABRT;
   return child.exit_code == 0;
-}
-
-/// Whether this build has the sanitizer that such a report comes from.
-bool sanitizer_of_this_build([[maybe_unused]] std::string_view report) {
-#if defined(WITH_ADDRESS_SANITIZER)
-  return report.starts_with("AddressSanitizer");
-#elif defined(WITH_THREAD_SANITIZER)
-  return report.starts_with("ThreadSanitizer");
-#else
-  return false;
-#endif
 }
 
 /// The first line that was logged at `warn` or above.

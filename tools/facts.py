@@ -22,6 +22,10 @@ OUTCOME = "outcome"
 OUTPUT = re.compile(r"^(?P<experiment>[\w-]+) · (?P<outcome>\w+) · "
                     r"|^  (?P<name>\w+_\w+(?= )|\w+(?=  )) +(?P<value>\S.*(?:\n {3,}\S.*)*)", re.M)
 ROW = re.compile(r"^\|.*", re.M)
+# "  cancelled                  yes                      no", under a line with the halves.
+HALVES = re.compile(r"^(?P<number>\d\d) .* · .*\n\n +(?P<heads>(?:broken|correct)(?: +correct)?)$", re.M)
+HALVES_ROW = re.compile(r"^  (?P<name>\w+)(?P<cells>(?: +\S+(?: \S+)*)+)$", re.M)
+HALVES_CELL = re.compile(r"(?P<value>\S+(?: \S+)*?)(?: \((?:at least|at most) [^)]*\)| \(varies\))?(?=  |$)")
 CELL = re.compile(r"\| (?:\*\*)?(?P<value>[^|]*?)(?: !\*\*)? (?=\|)")
 
 
@@ -93,6 +97,15 @@ def found_in_table(text, names):
             yield Fact(column, names.get(row, row), *cell.span("value"), cell["value"])
 
 
+def found_in_halves(text):
+    head = HALVES.match(text)
+    places = [f"{head['number']}-{side}" for side in head["heads"].split()]
+    table_end = text.index("\n\n", head.end())
+    for line in HALVES_ROW.finditer(text, head.end(), table_end):
+        for place, cell in zip(places, HALVES_CELL.finditer(text, *line.span("cells"))):
+            yield Fact(place, line["name"], *cell.span("value"), cell["value"])
+
+
 class Documentation:
     """What the programs document of their facts; each is asked once."""
 
@@ -112,7 +125,9 @@ class Documentation:
 
     def understand(self, listed):
         if "columns" not in listed:
-            return {one["name"]: {OUTCOME: {"is": one["expected"]}, **one["facts"]}
+            outcomes = {one["name"]: {OUTCOME: {"is": one["expected"]}} if "expected" in one else {}
+                        for one in listed["experiments"]}
+            return {one["name"]: outcomes[one["name"]] | one["facts"]
                     for one in listed["experiments"]}, {}
         names = {OUTCOME: OUTCOME, **{row["meaning"]: row["fact"] for row in listed["rows"]}}
         columns = [self.of(column["program"])[0][column["experiment"]]
@@ -127,7 +142,10 @@ class Documentation:
     def facts_in(self, program, text):
         """The facts in its output, in their order; none if it documents none."""
         documented, names = self.of(program)
-        found = found_in_table(text, names) if names else found_in_output(text)
+        if HALVES.match(text):
+            found = found_in_halves(text)
+        else:
+            found = found_in_table(text, names) if names else found_in_output(text)
         return [Fact(fact.place, fact.name, fact.begin, fact.end, fact.text,
                      documented.get(fact.place, {}).get(fact.name, {}))
                 for fact in found] if documented else []
