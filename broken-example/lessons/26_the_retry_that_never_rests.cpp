@@ -1,0 +1,61 @@
+// 26 the retry that never rests · the task is cancelled, and its retry loop catches every error
+// Group     Telling, and being told
+// Symptom   "after logout one core is busy for ever"
+// Expected  failures_after_tell at least 10000 · failures_at_heartbeat at least 10000
+// Why       Each co_await of a cancelled task throws at once; the loop catches that, and goes on.
+#include <boost/asio.hpp>
+
+#include <chrono>
+#include <iostream>
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using asio::ip::tcp;
+constexpr int bound = 10001;  // failures, so that this program ends
+
+struct Count {
+  int failures = 0;
+  int at_heartbeat = 0;
+};
+
+asio::awaitable<void> keep_connecting(tcp::endpoint server, Count& count) {
+  const auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer pause(executor, 0s);
+  // [retry]
+  while (count.failures < bound) {
+    try {
+      co_await pause.async_wait(asio::use_awaitable);
+      tcp::socket socket(executor);
+      co_await socket.async_connect(server, asio::use_awaitable);
+      co_return;
+    } catch (const std::exception&) {  // the server may be back in an hour
+      ++count.failures;
+      pause.expires_after(1h);
+    }
+  }
+  // [/retry]
+}
+
+int main() {
+  asio::cancellation_signal tell;
+  asio::io_context runtime;
+  tcp::acceptor nobody_listens(runtime, tcp::v4());  // bound, so that the port stays ours
+  nobody_listens.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  Count count;
+
+  // [spawn]
+  asio::co_spawn(runtime, keep_connecting(nobody_listens.local_endpoint(), count),
+                 asio::bind_cancellation_slot(tell.slot(), asio::detached));
+  // [/spawn]
+  while (count.failures == 0) runtime.run_one();  // now it pauses for an hour
+  const int before = count.failures;
+  asio::post(runtime, [&] {
+    tell.emit(asio::cancellation_type::terminal);
+    asio::post(runtime, [&count] { count.at_heartbeat = count.failures; });
+  });
+  runtime.run();
+
+  const auto show = [](auto fact, auto value) { std::cout << fact << ' ' << value << std::endl; };
+  show("failures_after_tell", count.failures - before);
+  show("failures_at_heartbeat", count.at_heartbeat);
+}
