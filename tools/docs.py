@@ -13,6 +13,7 @@ A block is announced by a comment on the line before it:
     <!-- table: side_by_side --markdown -->                        then a table, up to a blank line,
                                                                    of the lines that begin with |
     <!-- sketch -->                                                then a cpp block of no file
+    <!-- exercise: ... -->                                         see exercise.py
 
 In a source, the lines `// [guard]` and `// [/guard]` enclose the region `guard`; in CMake and shell
 files, `# [guard]` and `# [/guard]`. Regions may be nested. Tags that begin with `tidy-` are for
@@ -40,8 +41,8 @@ from pathlib import Path
 
 from facts import Documentation, plain
 
-SOURCE_FOLDERS = ["scenario", "broken-example", "correct-example", "tools"]
-PAGE_PATTERNS = ["*.md", "docs/**/*.md"] + [f"{folder}/**/*.md" for folder in SOURCE_FOLDERS]
+SOURCE_FOLDERS = ["scenario", "broken-example", "correct-example", "docs", "tools"]
+PAGE_PATTERNS = ["*.md"] + [f"{folder}/**/*.md" for folder in SOURCE_FOLDERS]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".cmake", ".sh"}
 CPP_NAMES = {"cpp", "c++", "cc", "cxx", "hpp"}
 LONGEST_UNANNOUNCED_CPP = 3  # lines: a call, a declaration
@@ -81,6 +82,7 @@ class Page:
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<info>[^`]*)$")
 QUOTED_FENCE = re.compile(r"^\s*>[\s>]*(?:```|~~~)")
 COMMENT = re.compile(r"^\s*<!--\s*(?P<text>.*?)\s*-->\s*$")
+EXERCISE = re.compile(r"\s*<!-- exercise: ")  # its diff and its answer are checked by exercise.py
 WITH_ARGUMENT = re.compile(r"(?P<kind>code|run|table):\s+(?P<argument>\S.*)")
 FORMS = {"code": "<!-- code: FILE#TAG -->", "run": "<!-- run: PROGRAM ARGUMENTS -->",
          "table": "<!-- table: PROGRAM ARGUMENTS -->", "sketch": "<!-- sketch -->"}
@@ -132,7 +134,7 @@ def read_page(path, text):
                 expect_nothing_announced()
             elif announced:
                 block.line, block.kind, block.argument = announced
-            elif foreign_comment is not None:
+            elif foreign_comment is not None and not EXERCISE.match(lines[foreign_comment]):
                 page.problems.append((foreign_comment, "unknown announcement before a fence: use "
                                       "code, run or sketch, or leave a line between the two"))
             page.blocks.append(block)
@@ -262,9 +264,18 @@ def links_of(page):
 FACT_IN_PROSE = re.compile(r"(?P<name>\w+)\s+(?P<value>\S.*)", re.DOTALL)
 
 
+def without_answers(page):
+    """The prose, with the lines of the exercises' answers empty: exercise.py compares those."""
+    in_exercise = False
+    for line, prose in zip(page.lines, page.prose):
+        in_exercise = in_exercise or bool(EXERCISE.match(line))
+        yield "" if in_exercise else prose
+        in_exercise = in_exercise and line != "</details>"
+
+
 def facts_of(page):
     """(line, name, value) of each code span that can be a fact: two words or more."""
-    text = "\n".join(page.prose)
+    text = "\n".join(without_answers(page))
     for span in CODE_SPAN.finditer(text):
         said = FACT_IN_PROSE.fullmatch(span[2])
         if said:
@@ -520,7 +531,14 @@ class Docs:
             known = anchor in anchors_of(self.pages[path])
         else:
             known = self.is_line(path, anchor)
+            self.note_linked_tag(path, anchor)
         return None if known else f"link '{target}' leads nowhere: no '#{anchor}' in {path}"
+
+    def note_linked_tag(self, path, anchor):
+        """A tag is on a page, too, where a link leads to its line."""
+        if path in self.regions:
+            self.used_tags.update((path, tag) for tag, (line, _) in self.regions[path].items()
+                                  if anchor == f"L{line + 1}")
 
     def is_line(self, path, anchor):
         lines = re.fullmatch(r"L(\d+)(?:-L(\d+))?", anchor)
@@ -548,8 +566,8 @@ class Docs:
         if update:
             self.update(changes)
         self.check_facts_in_prose()
-        self.check_tags()
         self.check_links()
+        self.check_tags()
         return not self.errors
 
     def report(self):
