@@ -78,7 +78,7 @@ const Lesson& find(const std::vector<Lesson>& all, const std::string& words) {
 // ---- For people
 
 constexpr std::size_t name_width = 26;
-constexpr std::size_t value_width = 24;
+constexpr std::size_t value_width = 25;
 
 void print_list(const std::vector<Lesson>& all) {
   std::vector<std::string> groups;
