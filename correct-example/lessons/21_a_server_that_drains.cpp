@@ -79,9 +79,11 @@ int main() {
   boost::system::error_code error;
   auto client_reads = std::async(std::launch::async, [&] {
     handled.wait();  // a slow client
-    for (std::string part(answer_size, ' '); !error;)
-      received += client.read_some(asio::buffer(part), error);
+    std::string part(answer_size, ' ');
+    while (!error) received += client.read_some(asio::buffer(part), error);
     client.close();
+    boost::system::error_code ended;
+    idle.read_some(asio::buffer(part), ended);
     idle.close();
   });
   const int sessions_at_exit = on_sigterm(std::move(server), handled);
