@@ -27,7 +27,7 @@ constexpr auto idle_limit = 60s, request_limit = 10s;
 asio::awaitable<void> serve(tcp::socket accepted) {
   // On the strand of this task: Beast's time-outs run there, too.
   Stream stream(tcp::socket(co_await asio::this_coro::executor, tcp::v4(), accepted.release()));
-  stream.set_option(Stream::timeout{request_limit, idle_limit, false});
+  stream.set_option(websocket::stream_base::timeout{request_limit, idle_limit, false});
   if (std::get<0>(co_await stream.async_accept(as_result))) co_return;
   for (;;) {
     beast::flat_buffer message;

@@ -31,7 +31,7 @@ enum class Outcome {
 // Each protocol: connect, one request with its answer, and a goodbye of the client's.
 struct Http {
   explicit Http(const asio::any_io_executor& executor) : stream(executor) {}
-  asio::awaitable<bool> connect(tcp::endpoint server) {
+  asio::awaitable<bool> connect(const tcp::endpoint& server) {
     co_return !std::get<0>(co_await stream.async_connect(server, as_result));
   }
   asio::awaitable<Outcome> ask() {
@@ -51,9 +51,11 @@ struct Http {
 
 struct WebSocket {
   explicit WebSocket(const asio::any_io_executor& executor) : stream(executor) {}
-  asio::awaitable<bool> connect(tcp::endpoint server) {
-    if (std::get<0>(co_await stream.next_layer().async_connect(server, as_result))) co_return false;
-    co_return !std::get<0>(co_await stream.async_handshake("localhost", "/", as_result));
+  asio::awaitable<bool> connect(const tcp::endpoint& server) {
+    const auto [refused] = co_await stream.next_layer().async_connect(server, as_result);
+    if (refused) co_return false;
+    const auto [failed] = co_await stream.async_handshake("localhost", "/", as_result);
+    co_return !failed;
   }
   asio::awaitable<Outcome> ask() {
     const std::string request = "work";
@@ -74,9 +76,11 @@ struct WebSocket {
 
 struct Tls {
   explicit Tls(const asio::any_io_executor& executor) : stream(executor, context) {}
-  asio::awaitable<bool> connect(tcp::endpoint server) {
-    if (std::get<0>(co_await stream.next_layer().async_connect(server, as_result))) co_return false;
-    co_return !std::get<0>(co_await stream.async_handshake(stream.client, as_result));
+  asio::awaitable<bool> connect(const tcp::endpoint& server) {
+    const auto [refused] = co_await stream.next_layer().async_connect(server, as_result);
+    if (refused) co_return false;
+    const auto [failed] = co_await stream.async_handshake(ssl::stream_base::client, as_result);
+    co_return !failed;
   }
   asio::awaitable<Outcome> ask() {
     const std::string request = "work\n";
@@ -87,11 +91,11 @@ struct Tls {
         co_await asio::async_read_until(stream, asio::dynamic_buffer(answer), '\n', as_result);
     if (!error) co_return Outcome::answered;
     // Without a close_notify the end of file is ssl::error::stream_truncated.
-    co_return error == asio::error::eof&& answer.empty() ? Outcome::repeatable : Outcome::cut;
+    co_return answer.empty() && error == asio::error::eof ? Outcome::repeatable : Outcome::cut;
   }
   asio::awaitable<void> leave() { co_await stream.async_shutdown(as_result); }
   ssl::context context{ssl::context::tls_client};  // verifies nobody: it is a test's certificate
-  ssl::stream<tcp::socket> stream;
+  ssl::stream<beast::tcp_stream> stream;
 };
 
 struct Load {

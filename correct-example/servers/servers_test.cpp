@@ -193,6 +193,6 @@ TEST(HttpServer, SaysGoodbyeToAnIdleClientAfterTheLastCall) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, Servers, testing::Values("http", "websocket", "tls"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& protocol) { return protocol.param; });
 
 }  // namespace

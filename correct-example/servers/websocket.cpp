@@ -44,9 +44,9 @@ asio::awaitable<void> close_when_told(Stream& stream, CancellationToken told) {
 asio::awaitable<void> serve(tcp::socket accepted, CancellationToken told) {
   // On the strand of this task: Beast's time-outs run there, too.
   Stream stream(tcp::socket(co_await asio::this_coro::executor, tcp::v4(), accepted.release()));
-  stream.set_option(Stream::timeout{request_limit, idle_limit, false});
+  stream.set_option(websocket::stream_base::timeout{request_limit, idle_limit, false});
   if (std::get<0>(co_await stream.async_accept(as_result))) co_return;
-  stream.set_option(Stream::timeout{goodbye_limit, idle_limit, false});  // now for async_close
+  stream.set_option(websocket::stream_base::timeout{goodbye_limit, idle_limit, false});
   while (!told.is_cancelled()) {
     beast::flat_buffer message;
     const auto first =
