@@ -50,8 +50,7 @@ asio::awaitable<void> serve(tcp::socket accepted, ssl::context& context) {
 asio::awaitable<void> accept_all(tcp::acceptor acceptor, std::shared_ptr<Runtime> runtime,
                                  CancellationToken closing, ssl::context& context) {
   const auto welcome = [&](tcp::socket socket) {
-    runtime->scope().try_spawn("connection", serve, std::move(socket), runtime->token(),
-                               std::ref(context));
+    runtime->scope().try_spawn("connection", serve, std::move(socket), std::ref(context));
   };
   for (;;) {
     auto [error, socket] = co_await acceptor.async_accept(cancel_on(closing, as_result));
