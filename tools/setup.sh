@@ -12,7 +12,7 @@ set -u
 # The packages' names are the same on both systems, but for Boost: Debian 12 has 1.74 under the
 # plain names and 1.81 beside it; Debian 13 has 1.83 under the plain names.
 common='g++ cmake ninja-build git libgtest-dev libgmock-dev libspdlog-dev libsqlitecpp-dev
-  libsqlite3-dev python3'
+  libsqlite3-dev libssl-dev openssl python3'
 optional='libbenchmark-dev gdb doxygen pkgconf gcovr clang-format-19 clang-tidy-19 spin'
 boost_debian_12='libboost1.81-dev libboost-thread1.81-dev libboost-json1.81-dev
   libboost-program-options1.81-dev'
@@ -53,6 +53,7 @@ GoogleTest 1.12 or newer, with GoogleMock
 spdlog 1.10 or newer
 SQLite 3.40 or newer
 SQLiteCpp 3.2 or newer
+OpenSSL 3.0 or newer, with its command
 Python 3.11 or newer
 GDB 13 or newer (optional: stacks of a deadlock)
 Doxygen 1.9.4 or newer (optional: the API reference)

@@ -153,7 +153,7 @@ class AnotherSystemWithApt(Setup):
                     self.assertEqual(result.stdout.splitlines()[0],
                                      "apt-get install --no-install-recommends g++ cmake "
                                      "ninja-build git libgtest-dev libgmock-dev libspdlog-dev "
-                                     "libsqlitecpp-dev libsqlite3-dev python3 libboost-dev "
+                                     "libsqlitecpp-dev libsqlite3-dev libssl-dev openssl python3 libboost-dev "
                                      "libboost-thread-dev libboost-json-dev "
                                      "libboost-program-options-dev")
                     self.assertEqual(self.log(), [])

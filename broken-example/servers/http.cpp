@@ -1,0 +1,87 @@
+// http · an HTTP/1.1 keep-alive server that stops
+// Run       http [PORT]        without one, or with 0: any; prints `port N`
+// Expected  SIGTERM ends it at once, whatever it is doing: exit code 0
+// Why       docs/draining.md        Mended by  correct-example/servers/http.cpp
+#include "runtime_sharing/cancel_on.hpp"
+#include "runtime_sharing/runtime.hpp"
+
+#include <boost/asio.hpp>
+#include <boost/beast.hpp>
+
+#include <iostream>
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using runtime_sharing::cancel_on, runtime_sharing::CancellationToken, runtime_sharing::Deadlines;
+using runtime_sharing::Runtime;
+using namespace std::chrono_literals;
+using Error = boost::system::error_code;
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+constexpr auto idle_limit = 60s, request_limit = 10s;
+
+// [serve]
+asio::awaitable<void> serve(tcp::socket accepted) {
+  // On the strand of this task: Beast's time-outs run there, too.
+  beast::tcp_stream connection(
+      tcp::socket(co_await asio::this_coro::executor, tcp::v4(), accepted.release()));
+  beast::flat_buffer buffer;
+  for (bool stays_open = true; stays_open;) {
+    if (buffer.size() == 0) {
+      connection.expires_after(idle_limit);
+      const auto [error, size] =
+          co_await connection.async_read_some(buffer.prepare(4096), as_result);
+      if (error) break;
+      buffer.commit(size);
+    }
+    connection.expires_after(request_limit);
+    http::request<http::string_body> request;
+    if (std::get<0>(co_await http::async_read(connection, buffer, request, as_result))) break;
+    asio::steady_timer work(co_await asio::this_coro::executor, 10ms);
+    co_await work.async_wait(asio::use_awaitable);
+    http::response<http::string_body> response(http::status::ok, request.version(), "done\n");
+    stays_open = request.keep_alive();
+    response.keep_alive(stays_open);
+    response.prepare_payload();
+    if (std::get<0>(co_await http::async_write(connection, response, as_result))) break;
+  }
+}
+// [/serve]
+
+// [accept]
+asio::awaitable<void> accept_all(tcp::acceptor acceptor, std::shared_ptr<Runtime> runtime,
+                                 CancellationToken closing) {
+  const auto welcome = [&](tcp::socket socket) {
+    runtime->scope().try_spawn("connection", serve, std::move(socket));
+  };
+  for (;;) {
+    auto [error, socket] = co_await acceptor.async_accept(cancel_on(closing, as_result));
+    if (error) break;
+    welcome(std::move(socket));
+  }
+}
+// [/accept]
+
+// [run]
+asio::awaitable<int> run(unsigned short port) {
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM);
+  const auto runtime = Runtime::start({.name = "http"});
+  tcp::acceptor acceptor(runtime->get_executor(), {asio::ip::address_v4::loopback(), port});
+  std::cout << "port " << acceptor.local_endpoint().port() << std::endl;
+  runtime->spawn("listener", accept_all, std::move(acceptor), runtime, runtime->token());
+
+  co_await signals.async_wait(asio::use_awaitable);
+  co_await runtime->async_shutdown(Deadlines::immediate());  // as io_context::stop() does
+  co_return 0;
+}
+// [/run]
+
+int main(int count, char* arguments[]) {
+  asio::io_context main_thread;
+  const auto port = static_cast<unsigned short>(count > 1 ? std::atoi(arguments[1]) : 0);
+  auto exit_code = asio::co_spawn(main_thread, run(port), asio::use_future);
+  main_thread.run();
+  return exit_code.get();
+}
