@@ -44,7 +44,7 @@ ANNOUNCED = re.compile(
     r"^<!-- exercise: (?:(?P<file>[\w./-]+))?(?: ?runs (?P<command>.+?))? -->\n"
     r"(?:```diff\n(?P<diff>.*?)^```\n)?(?P<rest>.*?)^</details>", re.M | re.S)
 ANSWER = re.compile(r"<details><summary>Answer</summary>\n(?P<text>.*)", re.S)
-FACT = re.compile(r"`(?P<name>\w+) (?P<value>[^`]+)`")
+FACT = re.compile(r"`(?P<name>[a-z]\w*) (?P<value>[^`]+)`")
 LESSON = re.compile(r"(?P<side>broken|correct)-example/lessons/(?P<name>\d\d_\w+)\.cpp")
 
 
