@@ -101,7 +101,7 @@ def read(name, page, match):
 
 def changed(exercise):
     """The text of the file with the diff applied."""
-    text = exercise.file.read_text(encoding="utf-8")
+    text = "\n" + exercise.file.read_text(encoding="utf-8")  # each line begins after a newline
     for hunk in re.split(r"^ ?\.\.\.\n", exercise.diff, flags=re.M):
         lines = hunk.splitlines()
         old = "".join(line[1:] + "\n" for line in lines if line[:1] != "+")
@@ -110,7 +110,7 @@ def changed(exercise):
             raise Problem(f"{exercise}: {exercise.file.name} has {text.count(chr(10) + old)} times, "
                           f"not once: {old!r}")
         text = text.replace("\n" + old, "\n" + new)
-    return text
+    return text[1:]
 
 
 def run_tool(command, folder):

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -30,6 +31,12 @@ using scenario::Ending;
 // A half that documents that it hangs has this time after its last fact, to go on after all.
 constexpr std::chrono::milliseconds time_to_go_on = 500ms;
 constexpr std::chrono::milliseconds safety_net = 60s;
+
+const std::array<std::string, 2> sides{"broken", "correct"};
+
+fs::path folder_of(const fs::path& repository, const std::string& side) {
+  return repository / (side + "-example") / "lessons";
+}
 
 [[noreturn]] void refuse(const fs::path& source, const std::string& reason) {
   throw std::runtime_error(source.string() + ": " + reason);
@@ -147,31 +154,41 @@ Half read_half(const fs::path& source, const std::string& side) {
   return half;
 }
 
-std::vector<Lesson> read_lessons(const fs::path& repository) {
-  std::map<std::string, std::map<std::string, fs::path>> sources;
-  for (const auto* side : {"broken", "correct"}) {
-    const auto folder = repository / fmt::format("{}-example", side) / "lessons";
+std::vector<std::string> lesson_files(const fs::path& repository) {
+  std::set<std::string> files;
+  for (const auto& side : sides) {
+    const auto folder = folder_of(repository, side);
     if (!fs::is_directory(folder)) refuse(folder, "is no folder: the sources have moved");
     for (const auto& entry : fs::directory_iterator(folder))
-      if (entry.path().extension() == ".cpp") sources[entry.path().stem()][side] = entry.path();
+      if (entry.path().extension() == ".cpp") files.insert(entry.path().stem());
   }
+  return {files.begin(), files.end()};
+}
+
+Lesson read_lesson(const fs::path& repository, const std::string& file) {
+  std::array<fs::path, sides.size()> sources;
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    sources[i] = folder_of(repository, sides[i]) / (file + ".cpp");
+    if (!fs::exists(sources[i])) refuse(sources[i], "is missing: a lesson has two halves");
+  }
+  boost::smatch name;
+  if (!boost::regex_match(file, name, boost::regex(R"((\d\d)_(\w+))")))
+    refuse(sources[0], "its name is not NN_words.cpp");
+  std::string title = name[2];
+  std::ranges::replace(title, '_', ' ');
+  auto card = read_card(sources[0]);
+  return {file,
+          name[1],
+          title,
+          card["Group"],
+          card["Symptom"],
+          {read_half(sources[0], sides[0]), read_half(sources[1], sides[1])}};
+}
+
+std::vector<Lesson> read_lessons(const fs::path& repository) {
   std::vector<Lesson> lessons;
-  for (const auto& [file, sides] : sources) {
-    if (sides.size() != 2) refuse(sides.begin()->second, "its other half is missing");
-    boost::smatch name;
-    if (!boost::regex_match(file, name, boost::regex(R"((\d\d)_(\w+))")))
-      refuse(sides.begin()->second, "its name is not NN_words.cpp");
-    std::string title = name[2];
-    std::ranges::replace(title, '_', ' ');
-    auto card = read_card(sides.at("broken"));
-    lessons.push_back(
-        {file,
-         name[1],
-         title,
-         card["Group"],
-         card["Symptom"],
-         {read_half(sides.at("broken"), "broken"), read_half(sides.at("correct"), "correct")}});
-  }
+  for (const auto& file : lesson_files(repository))
+    lessons.push_back(read_lesson(repository, file));
   return lessons;
 }
 

@@ -39,8 +39,12 @@ struct Lesson {
 /// wrong.
 Half read_half(const std::filesystem::path& source, const std::string& side);
 
-/// All of them, in the order of their numbers. Throws as read_half(), and for a half without the
-/// other.
+/// The names of the sources on either side, without their suffix, in order: "05_off_the_strand".
+/// Throws std::runtime_error if a folder is missing.
+std::vector<std::string> lesson_files(const std::filesystem::path& repository);
+/// Throws as read_half(), and if one of the halves is missing.
+Lesson read_lesson(const std::filesystem::path& repository, const std::string& file);
+/// All of them. Throws as the two before.
 std::vector<Lesson> read_lessons(const std::filesystem::path& repository);
 
 /// The facts that a half has printed, one `name value` a line.
