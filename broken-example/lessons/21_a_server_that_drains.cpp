@@ -1,6 +1,6 @@
 // 21 a server that drains · SIGTERM ends it as exit() does: every socket is closed as it is
 // Group     The runtime, its start and its end
-// Symptom   "Deploys cut requests"
+// Symptom   "deploys cut requests"
 // Expected  answers_complete 0 of 3 · connection_ended reset · sessions_at_exit 2
 // Why       close() with unread input resets: even the answer that was written is lost on its way.
 #include <boost/asio.hpp>

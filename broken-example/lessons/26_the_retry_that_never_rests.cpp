@@ -47,7 +47,7 @@ int main() {
   asio::co_spawn(runtime, keep_connecting(nobody_listens.local_endpoint(), count),
                  asio::bind_cancellation_slot(tell.slot(), asio::detached));
   // [/spawn]
-  while (count.failures == 0) runtime.run_one();  // now it pauses for an hour
+  while (count.failures == 0 && runtime.run_one() > 0) continue;  // now it pauses for an hour
   const int before = count.failures;
   asio::post(runtime, [&] {
     tell.emit(asio::cancellation_type::terminal);

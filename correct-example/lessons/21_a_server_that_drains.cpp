@@ -1,6 +1,6 @@
 // 21 a server that drains · it stops accepting, answers what has arrived, half-closes, reads on
 // Group     The runtime, its start and its end
-// Symptom   "Deploys cut requests"
+// Symptom   "deploys cut requests"
 // Expected  answers_complete 3 of 3 · connection_ended end of file · sessions_at_exit 0
 // Why       A told session looks into its socket once more, and closes when the client has.
 #include <boost/asio.hpp>

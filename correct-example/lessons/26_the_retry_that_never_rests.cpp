@@ -50,7 +50,7 @@ int main() {
   asio::co_spawn(runtime, keep_connecting(nobody_listens.local_endpoint(), count, token),
                  asio::detached);
   // [/spawn]
-  while (count.failures == 0) runtime.run_one();  // now it pauses for an hour
+  while (count.failures == 0 && runtime.run_one() > 0) continue;  // now it pauses for an hour
   const int before = count.failures;
   asio::post(runtime, [&] {
     token.cancel();
