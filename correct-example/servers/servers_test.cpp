@@ -151,12 +151,14 @@ TEST_P(Servers, ADrainCutsNoRequestInFiveRestartsUnderLoad) {
   EXPECT_THAT(books.exit_codes, testing::Each(0));
 }
 
+#if !defined(WITH_ADDRESS_SANITIZER) && !defined(WITH_THREAD_SANITIZER)
 TEST_P(Servers, AStopCutsRequests) {
   const auto books = restart_under_load("naive_server_" + GetParam(), GetParam());
 
   EXPECT_GE(books.cut, 1);
   EXPECT_THAT(books.exit_codes, testing::Each(0)) << "and it says that all is well";
 }
+#endif
 
 TEST_P(Servers, ASecondSignalForcesWhereAClientNeverFinishes) {
   Child child(server("server_" + GetParam(), GetParam(), 0));
