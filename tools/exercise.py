@@ -197,7 +197,7 @@ def do_all(every, bin_folder):
             print(f"{exercise}: {line}")
     good = sum(not wrong for wrong in results)
     print(f"{good} of {len(every)} exercises as answered.")
-    return 0 if good == len(every) else 1
+    return 0 if every and good == len(every) else 1
 
 
 def do_one(exercise, bin_folder, own_file):

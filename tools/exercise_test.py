@@ -91,5 +91,10 @@ class AnAnswer(unittest.TestCase):
                          ["the unchanged program prints the same"])
 
 
+class AllExercises(unittest.TestCase):
+    def test_of_pages_without_one_are_not_as_answered(self):
+        self.assertEqual(exercise.do_all([], exercise.ROOT), 1)
+
+
 if __name__ == "__main__":
     unittest.main()

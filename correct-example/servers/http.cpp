@@ -2,6 +2,7 @@
 // Run       http [PORT]        without one, or with 0: any; prints `port N`
 // Expected  SIGTERM drains: exit code 0. A second one forces: exit code 1
 // Why       docs/draining.md        Broken by  broken-example/servers/http.cpp
+#include "correct-example/servers/run_server.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/runtime.hpp"
 
@@ -103,9 +104,5 @@ asio::awaitable<int> run(unsigned short port) {
 // [/run]
 
 int main(int count, char* arguments[]) {
-  asio::io_context main_thread;
-  const auto port = static_cast<unsigned short>(count > 1 ? std::atoi(arguments[1]) : 0);
-  auto exit_code = asio::co_spawn(main_thread, run(port), asio::use_future);
-  main_thread.run();
-  return exit_code.get();
+  return run_server("server_http PORT", count, arguments, &run);
 }

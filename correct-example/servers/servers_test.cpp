@@ -1,11 +1,15 @@
 // Each server is restarted on the same port while a load client keeps it busy, and the requests
 // that were cut are counted. No clock decides: a server is told when the client says that all of
 // its connections are busy.
+#include "scenario/child_process.hpp"
+
 #include <boost/asio.hpp>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
+#include <fcntl.h>
 #include <map>
 #include <spawn.h>
 #include <sstream>
@@ -192,6 +196,22 @@ TEST(HttpServer, SaysGoodbyeToAnIdleClientAfterTheLastCall) {
   EXPECT_EQ(client.read_some(asio::buffer(nothing), error), 0U);
   EXPECT_EQ(error, asio::error::eof);
   EXPECT_EQ(child.exit_code(), 0);
+}
+
+TEST(HttpServer, RefusesAPortThatIsNoneAndOneThatIsTaken) {
+  const std::string server = TEST_BINARY_DIR "/server_http";
+  for (const std::string port : {"abc", "65536", "-1", "", "80x"}) {
+    const auto refused = scenario::run_child(server, {port});
+    EXPECT_EQ(refused.exit_code, 2) << port;
+    EXPECT_THAT(refused.err, testing::StartsWith("usage: server_http PORT")) << port;
+  }
+  asio::io_context context;
+  const tcp::acceptor other(context, {asio::ip::address_v4::loopback(), 0});
+
+  const auto taken = scenario::run_child(server, {std::to_string(other.local_endpoint().port())});
+
+  EXPECT_EQ(taken.exit_code, 2);
+  EXPECT_THAT(taken.err, testing::EndsWith(": Address already in use\n"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, Servers, testing::Values("http", "websocket", "tls"),

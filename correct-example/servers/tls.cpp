@@ -2,6 +2,7 @@
 // Run       tls PORT FILE.pem        the key and the certificate; 0: any port; prints `port N`
 // Expected  SIGTERM drains: exit code 0. A second one forces: exit code 1
 // Why       docs/draining.md        Broken by  broken-example/servers/tls.cpp
+#include "correct-example/servers/run_server.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/runtime.hpp"
 
@@ -105,13 +106,5 @@ asio::awaitable<int> run(unsigned short port, std::string certificate) {
 // [/run]
 
 int main(int count, char* arguments[]) {
-  if (count != 3) {
-    std::cerr << "usage: tls PORT FILE.pem\n";
-    return 2;
-  }
-  asio::io_context main_thread;
-  const auto port = static_cast<unsigned short>(std::atoi(arguments[1]));
-  auto exit_code = asio::co_spawn(main_thread, run(port, arguments[2]), asio::use_future);
-  main_thread.run();
-  return exit_code.get();
+  return run_server("server_tls PORT FILE.pem", count, arguments, &run);
 }

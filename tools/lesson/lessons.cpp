@@ -162,6 +162,7 @@ std::vector<std::string> lesson_files(const fs::path& repository) {
     for (const auto& entry : fs::directory_iterator(folder))
       if (entry.path().extension() == ".cpp") files.insert(entry.path().stem());
   }
+  if (files.empty()) refuse(folder_of(repository, sides[0]), "has no lesson");
   return {files.begin(), files.end()};
 }
 

@@ -40,7 +40,7 @@ struct Lesson {
 Half read_half(const std::filesystem::path& source, const std::string& side);
 
 /// The names of the sources on either side, without their suffix, in order: "05_off_the_strand".
-/// Throws std::runtime_error if a folder is missing.
+/// Throws std::runtime_error if a folder is missing, or there is none.
 std::vector<std::string> lesson_files(const std::filesystem::path& repository);
 /// Throws as read_half(), and if one of the halves is missing.
 Lesson read_lesson(const std::filesystem::path& repository, const std::string& file);
