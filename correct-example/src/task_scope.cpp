@@ -1,6 +1,35 @@
 #include "runtime_sharing/task_scope.hpp"
 
 namespace runtime_sharing {
+namespace {
+
+/// Tasks that nobody has waited for, but for the one that destroys the scope from inside.
+std::size_t left_behind_in(const detail::ScopeState& scope) noexcept {
+  // Whoever is left after a shutdown was waited for, and named.
+  if (scope.is_drained() || scope.is_root() || scope.was_shut_down()) return 0;
+  const auto* const here = detail::CoroutineTask::here();
+  const std::size_t inside = here != nullptr && scope.contains(*here->scope) ? 1 : 0;
+  const std::size_t alive = scope.size();
+  return alive > inside ? alive : 0;
+}
+
+constexpr std::string_view no_memory_warning =
+    "a scope was destroyed with tasks in it: await async_join() before";
+
+/// Empty: there is no memory for it.
+std::string warning_of(const detail::ScopeState& scope, std::size_t left) noexcept {
+  try {
+    const auto tasks = scope.unfinished();
+    return scope.name + " was destroyed with " + std::to_string(left) +
+           (left == 1 ? " task" : " tasks") + " in it" +
+           (tasks.empty() ? "" : ", among them '" + tasks.front()->name + "'") +
+           ": await async_join() before";
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
+}  // namespace
 
 TaskScope::TaskScope(boost::intrusive_ptr<detail::ScopeState> state) noexcept
     : state_(std::move(state)) {}
@@ -17,22 +46,12 @@ TaskScope::TaskScope(const std::string& name, TaskScope& parent, ScopeLimits lim
 
 TaskScope::~TaskScope() {
   close();
+  // Before the cancel: whoever ends by it in no time was left behind all the same.
+  const std::size_t left = left_behind_in(*state_);
+  const std::string warning = left > 0 ? warning_of(*state_, left) : std::string();
   token().cancel();
-  if (state_->is_drained() || state_->is_root()) return;
-  if (state_->was_shut_down()) return;  // whoever is left was waited for, and named
-  const auto* const here = detail::CoroutineTask::here();
-  const std::size_t inside = here != nullptr && state_->contains(*here->scope) ? 1 : 0;
-  const std::size_t alive = size();
-  if (alive <= inside) return;
-  try {
-    const auto names = unfinished();
-    state_->tree->warn(state_->name + " was destroyed with " + std::to_string(alive) +
-                       (alive == 1 ? " task" : " tasks") + " in it" +
-                       (names.empty() ? "" : ", among them '" + names.front() + "'") +
-                       ": await async_join() before");
-  } catch (const std::bad_alloc&) {
-    state_->tree->warn("a scope was destroyed with tasks in it: await async_join() before");
-  }
+  if (left == 0) return;
+  state_->tree->warn(warning.empty() ? no_memory_warning : std::string_view(warning));
   if (state_->tree->may_wait_here()) {
     wait_until(std::chrono::steady_clock::now() + Deadlines().wait);
   }

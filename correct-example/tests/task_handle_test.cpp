@@ -25,6 +25,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using boost::system::error_code;
 using boost::system::system_error;
+using runtime_sharing::CancellationCallback;
 using runtime_sharing::CancellationToken;
 using runtime_sharing::Errc;
 using runtime_sharing::FailurePolicy;
@@ -314,6 +315,25 @@ TEST(ScopeDestructor, InsideARuntimeItCancelsAndWaitsAndSaysSo) {
 
   EXPECT_EQ(left, 1);
   EXPECT_THAT(warnings, ElementsAre(HasSubstr("scope 'session' was destroyed with 1 task")));
+  runtime->shutdown();
+}
+
+TEST(ScopeDestructor, NamesATaskThatItsCancelEndsAtOnce) {
+  std::vector<std::string> warnings;
+  const auto runtime = Runtime::start(
+      {.threads = 1, .on_warning = [&](std::string_view line) { warnings.emplace_back(line); }});
+  const CancellationToken told;
+  std::optional<TaskScope> scope(std::in_place, "session", runtime->scope());
+  const auto receiver = scope->spawn(
+      "receiver", [told]() -> asio::awaitable<void> { co_await told.cancelled(); });
+  const CancellationCallback ended_within_the_cancel(scope->token(), [&told, &receiver] {
+    told.cancel();
+    receiver.async_join(asio::use_future).get();
+  });
+
+  scope.reset();
+
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("with 1 task in it, among them 'receiver'")));
   runtime->shutdown();
 }
 
