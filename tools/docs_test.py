@@ -746,7 +746,7 @@ class Falsified(Repository):
     def test_pages_must_be_true_before(self):
         self.page(self.page_text().replace("threads                  2",
                                            "threads                  3"))
-        self.assert_fails("docs/page.md:1: is wrong before anything is falsified")
+        self.assert_fails("docs/page.md:1: differs from what", "1 wrong")
 
 
 class CommandLine(Repository):

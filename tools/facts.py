@@ -4,6 +4,7 @@ A program documents its facts in `--list --json`, a table of several programs th
 experiment of each column. CONTRIBUTING.md says what each word of it allows.
 """
 
+import functools
 import json
 import operator
 import re
@@ -150,12 +151,14 @@ class Documentation:
                      documented.get(fact.place, {}).get(fact.name, {}))
                 for fact in found] if documented else []
 
+    @functools.cache
     def form(self, program, text):
         """The output without what may differ from run to run."""
         for fact in reversed(self.facts_in(program, text)):
             text = text[:fact.begin] + fact.form() + text[fact.end:]
         return text
 
+    @functools.cache
     def problem(self, program, text):
         """What in a fresh output is not as documented, or None."""
         found = self.facts_in(program, text)
