@@ -183,6 +183,36 @@ TEST(CancelWithoutMemory, ByTheRequestOfAStopEndsNoProcess) {
   EXPECT_EQ(woken, 2);
 }
 
+TEST(WaitWithoutMemory, MayBeTriedAgainWhicheverAllocationHasFailed) {
+  for_each_allocation([](int number) {
+    asio::io_context first;
+    asio::io_context second;
+    const CancellationToken parent;
+    const auto token = parent.child_token();
+    int woken = 0;
+    parent.cancelled(asio::bind_executor(first, [&](error_code) { ++woken; }));
+    const auto wait = [&] {
+      token.cancelled(asio::bind_executor(second, [&](error_code) { ++woken; }));
+    };
+
+    const bool one_failed = with_failing_allocation(number, [&] {
+      try {
+        wait();
+      } catch (const std::bad_alloc&) {
+        allocations_until_failure = -1;
+        wait();
+      }
+    });
+    parent.cancel();
+    first.run();
+    second.restart();  // it ran out of work when the first wait failed
+    second.run();
+
+    EXPECT_EQ(woken, 2);
+    return one_failed;
+  });
+}
+
 TEST(CancelWithoutMemory, OfAWaitEndsThatWaitOnce) {
   const HangGuard guard;
   asio::io_context context;

@@ -86,10 +86,11 @@ TEST(RuntimeSlot, EachStartIsANewGeneration) {
   const auto first = slot.start();
   first->shutdown();
   const auto second = slot.start();
-  second->shutdown();
+  const ShutdownReport report = second->shutdown();
 
   EXPECT_EQ(first->generation(), 1u);
   EXPECT_EQ(second->generation(), 2u);
+  EXPECT_EQ(report.generation, 2u);
   EXPECT_EQ(slot.current(), second);
 }
 
@@ -133,6 +134,22 @@ TEST(RuntimeSlot, LetsGoOfARuntimeThatItHasShutDown) {
   EXPECT_THAT(report.stragglers, ElementsAre(needing("deaf", Rung::interrupt)));
   EXPECT_TRUE(first.expired());
   EXPECT_NO_THROW(slot.start()->shutdown());
+}
+
+TEST(RuntimeSlot, KeepsTheGenerationThatHasBegunBeforeALogoutIsTold) {
+  RuntimeSlot slot({.threads = 1});
+  const auto first = slot.start();
+  asio::io_context window;
+  bool told = false;
+  slot.async_shutdown({}, asio::bind_executor(window, [&](error_code, auto) { told = true; }));
+  first->shutdown();
+  const auto second = slot.start();
+
+  window.run();
+
+  EXPECT_TRUE(told);
+  EXPECT_EQ(slot.current(), second);
+  slot.shutdown();
 }
 
 TEST(RuntimeSlotLifecycle, LoginDuringLogoutIsRefusedIfItWants) {

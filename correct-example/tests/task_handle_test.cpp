@@ -324,8 +324,8 @@ TEST(ScopeDestructor, NamesATaskThatItsCancelEndsAtOnce) {
       {.threads = 1, .on_warning = [&](std::string_view line) { warnings.emplace_back(line); }});
   const CancellationToken told;
   std::optional<TaskScope> scope(std::in_place, "session", runtime->scope());
-  const auto receiver = scope->spawn(
-      "receiver", [told]() -> asio::awaitable<void> { co_await told.cancelled(); });
+  const auto receiver =
+      scope->spawn("receiver", [told]() -> asio::awaitable<void> { co_await told.cancelled(); });
   const CancellationCallback ended_within_the_cancel(scope->token(), [&told, &receiver] {
     told.cancel();
     receiver.async_join(asio::use_future).get();

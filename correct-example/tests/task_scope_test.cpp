@@ -45,6 +45,21 @@ TEST(TaskScope, RunsTheTaskAndKeepsItsCapturesAlive) {
   EXPECT_EQ(owned.use_count(), 1);
 }
 
+TEST(TaskScope, ATaskThatWaitsForATokenKeepsItsContextFromRunningOutOfWork) {
+  asio::io_context context;
+  TaskScope scope("scope", context.get_executor());
+  scope.spawn("waits",
+              [token = scope.token()]() -> asio::awaitable<void> { co_await token.cancelled(); });
+
+  context.poll();
+  const bool while_it_waits = context.stopped();
+  scope.token().cancel();
+  context.poll();
+
+  EXPECT_FALSE(while_it_waits);
+  EXPECT_TRUE(context.stopped());
+}
+
 TEST(TaskScope, RefusesToSpawnAfterCloseAndNamesTheTask) {
   asio::io_context context;
   TaskScope scope("session", context.get_executor());
