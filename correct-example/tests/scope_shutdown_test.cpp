@@ -62,6 +62,21 @@ TEST(ScopeShutdown, ThatIsGracefulTellsAndWaitsAndTheRuntimeLivesOn) {
   EXPECT_TRUE(runtime->shutdown().graceful());
 }
 
+TEST(ScopeShutdown, CountsTheTasksOfScopesBelowItThatAreGone) {
+  const auto runtime = Runtime::start({.threads = 1});
+  TaskScope session("alice", runtime->scope());
+  {
+    TaskScope room("room", session);
+    TaskScope thread("thread", room);
+    room.spawn("one", nothing);
+    thread.spawn("another", nothing);
+    shut_down(room, {});
+  }
+
+  EXPECT_EQ(shut_down(session, {}).tasks_total, 2u);
+  EXPECT_EQ(runtime->shutdown().tasks_total, 2u);
+}
+
 TEST(ScopeShutdown, InterruptsWhoIsDeafAndNamesIt) {
   const auto runtime = Runtime::start({.threads = 1});
   TaskScope session("alice", runtime->scope());

@@ -200,6 +200,20 @@ TEST(SuspensionChecker, AsksEachOfTwoNestedHandlersForItsOwnLocks) {
   kept.unlock();
 }
 
+TEST(SuspensionChecker, ATryThatFailsHoldsNothing) {
+  const Findings findings;
+  checked::Mutex mutex("of another thread");
+  const checked::Lock guard(mutex);
+  asio::io_context context;
+  bool taken = true;
+  asio::post(checked::executor(context.get_executor(), "tries"), [&] { taken = mutex.try_lock(); });
+
+  boost::thread([&] { context.run(); }).join();
+
+  EXPECT_FALSE(taken);
+  EXPECT_THAT(findings.locks(), IsEmpty());
+}
+
 TEST(SuspensionChecker, KeepsAListForEachThread) {
   constexpr int threads = 4;
   constexpr int rounds = 100;
