@@ -19,6 +19,9 @@ In a source, the lines `// [guard]` and `// [/guard]` enclose the region `guard`
 files, `# [guard]` and `# [/guard]`. Regions may be nested. Tags that begin with `tidy-` are for
 tools/tidy.py.
 
+A program that ends with exit code 77 cannot run on this machine, for want of an optional package: its
+output is left as it is, with a warning.
+
 Code and output are compared exactly, but for facts that the program documents as a bound or as
 varying (facts.py). A `fact_name value` in prose is compared with the output above it.
 
@@ -47,6 +50,7 @@ SOURCE_SUFFIXES = {".cpp", ".hpp", ".cmake", ".sh"}
 CPP_NAMES = {"cpp", "c++", "cc", "cxx", "hpp"}
 LONGEST_UNANNOUNCED_CPP = 3  # lines: a call, a declaration
 RUN_LIMIT_SECONDS = 120
+CANNOT_RUN_HERE = 77
 DIFF_LINES = 20
 
 
@@ -284,6 +288,10 @@ def facts_of(page):
 
 # ---- the check --------------------------------------------------------------------------------
 
+class CannotRunHere(Exception):
+    """The program says so, by its exit code."""
+
+
 class Docs:
     def __init__(self, root, bin_folder):
         self.root = root.resolve()
@@ -407,6 +415,8 @@ class Docs:
         result = self.outputs[words]
         if isinstance(result, str):
             raise LookupError(result)
+        if result[0] == CANNOT_RUN_HERE:
+            raise CannotRunHere(f"not compared, '{shlex.join(words)}' cannot run on this machine")
         if result[0] != exit_code:
             raise LookupError(f"'{shlex.join(words)}' ended with exit code {result[0]}, "
                               f"not {exit_code}")
@@ -449,6 +459,9 @@ class Docs:
                 old_form, new_form = (self.documentation.form(program, text) for text in (old, new))
             if block.fence and re.search(rf"^\s*{re.escape(block.fence)}", new, re.MULTILINE):
                 raise LookupError("the content has a fence in it: use a longer one around it")
+        except CannotRunHere as reason:
+            self.warnings.append(f"{page.path}:{block.line + 1}: warning: {reason}")
+            return None
         except LookupError as problem:
             self.error(page.path, block.line, problem.args[0])
             return None

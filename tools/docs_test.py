@@ -293,6 +293,22 @@ class Output(Repository):
         self.page("<!-- run: arc_problem --wrong exit=1 -->\n```text\nusage\n```\n")
         self.assert_wrong("ended with exit code 2, not 1")
 
+    def test_of_a_program_that_cannot_run_here_is_left_as_it_is_with_a_warning(self):
+        self.program("redis_logout", 'echo "no server" >&2\nexit 77')
+        self.page("""\
+            <!-- run: redis_logout -->
+            ```text
+            anything
+            ```
+            """)
+        before = self.page_text()
+
+        said = self.assert_true()
+        self.docs("--update")
+
+        self.assertIn("docs/page.md:1: warning: not compared, 'redis_logout' cannot run", said)
+        self.assertEqual(self.page_text(), before)
+
     def test_of_one_command_on_two_pages_takes_one_run(self):
         self.page(self.page_text(), name="README.md")
 
