@@ -15,7 +15,6 @@ namespace redis {
 namespace asio = boost::asio;
 using Error = boost::system::error_code;
 
-// [connection]
 /// The library's context between two waits on its socket. The waits own it, and nothing else does:
 /// when the execution context destroys them, it is freed.
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -63,6 +62,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     wanted_[direction] = wanted;
     wait(direction);
   }
+  // [wait]
   void wait(Direction direction) {
     if (context_ == nullptr || !wanted_[direction] || waiting_[direction]) return;
     waiting_[direction] = true;
@@ -75,6 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       self->wait(direction);
     });
   }
+  // [/wait]
   /// The last call of hiredis before it closes the socket.
   void forget() {
     context_ = nullptr;
@@ -86,6 +87,5 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Error error_;
   std::array<bool, 2> wanted_{}, waiting_{};
 };
-// [/connection]
 
 }  // namespace redis

@@ -109,7 +109,6 @@ class Query : public std::enable_shared_from_this<Query<Handler>> {
 };
 // [/query]
 
-// [client]
 /// A connection to a Redis server. Made on the strand of its executor; from then on thread-safe.
 /// Have SIGPIPE ignored: hiredis writes to a server that has gone.
 class Client {
@@ -162,6 +161,5 @@ class Client {
   const asio::any_io_executor executor_;
   std::weak_ptr<Connection> connection_;
 };
-// [/client]
 
 }  // namespace redis

@@ -1,5 +1,5 @@
-// A client library in C, with threads and callbacks of its own, as an operation that a task awaits
-// and a token ends. The page about it shows the part between the marks.
+// A client library in C that has threads of its own and can take a request back: what the page
+// about C clients says of those, which hiredis (correct-example/c_client) is not.
 
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/runtime_sharing.hpp"
@@ -71,7 +71,6 @@ void db_free(DbRequest* request) {
   delete request;
 }
 
-// [wrap]
 /// What is under way: kept by the C library's callback, then by the post of its result.
 template <typename Handler, typename Executor>
 struct Query {
@@ -82,6 +81,7 @@ struct Query {
     if (request != nullptr) db_free(request);
   }
 
+  // [own-thread]
   /// On a thread of the C library: nothing but a post to where the handler belongs.
   static void called_back(void* user, DbStatus status, int rows) {
     std::unique_ptr<Query> self(static_cast<Query*>(user));
@@ -96,6 +96,7 @@ struct Query {
       std::move(handler)(error, rows);
     });
   }
+  // [/own-thread]
 
   Handler handler;
   std::decay_t<decltype(asio::prefer(std::declval<const Executor&>(),
@@ -122,7 +123,6 @@ auto async_query(std::string sql, CompletionToken&& completion_token) {
   return asio::async_initiate<CompletionToken, void(error_code, int)>(initiate, completion_token,
                                                                       std::move(sql));
 }
-// [/wrap]
 
 void join_threads_of_the_library() {
   const std::lock_guard lock(threads_mutex);

@@ -410,14 +410,12 @@ TEST_F(RedisClient, IsFreedWithTheFrameOfATaskThatNobodyCanInterrupt) {
   const auto sockets_before = open_sockets();
   const auto in_the_frame = std::make_shared<int>();
   std::latch is_waiting{2};
-  // [stop]
   const auto deaf = [&](std::shared_ptr<int> /*kept*/) -> Task {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     Client client(co_await asio::this_coro::executor, connect());
     co_await soon(is_waiting);
     co_await client.async_query(words("BLPOP", "nothing", "0"));
   };
-  // [/stop]
   runtime->spawn("deaf", deaf, in_the_frame);
   runtime->spawn("deaf, too", deaf, in_the_frame);
   is_waiting.wait();
@@ -435,12 +433,10 @@ TEST_F(RedisClient, IsAbandonedInABlockingCall) {
   std::latch is_waiting{1};
   std::latch is_back{1};
   runtime->spawn("blocked", [&]() -> Task {
-    // [abandon]
     auto* const context = redisConnectUnix(server->socket().c_str());
     server->pause();
     is_waiting.count_down();
     auto* const reply = redisCommand(context, "PING");  // hiredis without `async`: the thread waits
-    // [/abandon]
     freeReplyObject(reply);
     redisFree(context);
     is_back.count_down();
