@@ -234,7 +234,8 @@ def converse(program, exercise):
         try:
             for typed in exercise.typed:
                 line, _, awaited = typed.partition(" until ")
-                while awaited not in answer_to(line, child):
+                enough = re.compile(rf"{re.escape(awaited)}(?= |$)", re.M)  # a list goes on by a comma
+                while not enough.search(answer_to(line, child)):
                     pass
             child.stdin.close()
             said.append(child.stdout.read())  # not by communicate(), which knows nothing of read-ahead

@@ -76,9 +76,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     });
   }
   // [/wait]
-  /// The last call of hiredis before it closes the socket.
+  /// The last call of hiredis before it closes the socket; since 1.0 also before it calls back.
   void forget() {
-    context_ = nullptr;
+    if (const auto* const context = std::exchange(context_, nullptr)) why_it_ended(*context);
     socket_.release();
   }
 

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -28,7 +29,9 @@ class Server {
 
   /// Returns when the server accepts connections. Throws Missing, std::system_error, and
   /// std::runtime_error if the server does not start.
-  Server() : folder_((std::filesystem::temp_directory_path() / "redis-XXXXXX").string()) {
+  Server() {
+    const char* const chosen = std::getenv("TMPDIR");
+    folder_ = std::string(chosen != nullptr && *chosen != 0 ? chosen : "/tmp") + "/redis-XXXXXX";
     if (::mkdtemp(folder_.data()) == nullptr)
       throw std::system_error(errno, std::system_category(), folder_);
     try {
@@ -81,7 +84,8 @@ class Server {
     if (process_ > 0) ::waitpid(process_, &status, 0);
     process_ = -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == is_missing) throw Missing();
-    throw std::runtime_error("redis-server did not start: " + said);
+    while (said.ends_with('\n')) said.pop_back();
+    throw std::runtime_error("redis-server did not start: " + said.substr(said.rfind('\n') + 1));
   }
   /// In the child, where nothing may be allocated.
   [[noreturn]] static void become_the_server(const char* its_socket, int output) {

@@ -4,6 +4,7 @@
 #include "correct-example/c_client/redis_server.hpp"
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/runtime_sharing.hpp"
+#include "scenario/child_process.hpp"
 
 #include <boost/asio.hpp>
 #include <gmock/gmock.h>
@@ -471,6 +472,38 @@ TEST_F(RedisClient, IsForcedInTheMiddleOfAFloodAtEachRung) {
     forced.reset();
     EXPECT_EQ(open_sockets(), sockets_before);
   }
+}
+
+// ---- The program
+
+scenario::ChildResult redis_logout(const std::vector<std::string>& arguments,
+                                   const std::string& variable = "NONE=") {
+  std::vector<std::string> words{variable, TEST_BINARY_DIR "/redis_logout"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return scenario::run_child("/usr/bin/env", words);
+}
+
+TEST(RedisLogout, TakesNoArguments) {
+  for (const std::string argument : {"--help", "6379", ""}) {
+    const auto child = redis_logout({argument});
+    EXPECT_EQ(child.exit_code, 2);
+    EXPECT_EQ(child.err, "usage: redis_logout, without arguments\n");
+  }
+}
+
+TEST(RedisLogout, SaysWhatIsMissingAndThatItCannotRun) {
+  const auto child = redis_logout({}, "PATH=/nonexistent");
+
+  EXPECT_EQ(child.exit_code, 77);
+  EXPECT_EQ(child.err,
+            "redis_logout: no redis-server here: install redis-tools (Debian) or redis\n");
+}
+
+TEST(RedisLogout, SaysWhereItCannotWrite) {
+  const auto child = redis_logout({}, "TMPDIR=/nonexistent");
+
+  EXPECT_EQ(child.exit_code, 2);
+  EXPECT_THAT(child.err, testing::MatchesRegex("redis_logout: [^\n]*/nonexistent[^\n]*\n"));
 }
 
 // ---- The server
