@@ -43,10 +43,6 @@ class Query : public std::enable_shared_from_this<Query<Handler>> {
 
   void begin(const std::shared_ptr<Connection>& connection, Words command) {
     if (!connection) return post(asio::error::not_connected, {});
-    asio::dispatch(connection->get_executor(),
-                   [self = this->shared_from_this(), connection, command = std::move(command)] {
-                     self->send(*connection, command);
-                   });
     if (auto slot = asio::get_associated_cancellation_slot(waiting_->handler);
         slot.is_connected()) {
       slot.assign([weak = this->weak_from_this()](asio::cancellation_type type) {
@@ -56,6 +52,10 @@ class Query : public std::enable_shared_from_this<Query<Handler>> {
         if (const auto self = weak.lock()) self->post(asio::error::operation_aborted, {});
       });
     }
+    asio::dispatch(connection->get_executor(),
+                   [self = this->shared_from_this(), connection, command = std::move(command)] {
+                     self->send(*connection, command);
+                   });
   }
   /// From anywhere.
   void post(Error error, Reply reply) {
