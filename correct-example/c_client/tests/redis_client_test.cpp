@@ -367,6 +367,32 @@ TEST_F(RedisClient, EndsItsQueriesWhenItIsDestroyed) {
   EXPECT_THAT(results, ElementsAre(operation_aborted, operation_aborted, operation_aborted));
 }
 
+TEST_F(RedisClient, KeepsTheContextOfWhoeverWaitsAndOfNobodyElse) {
+  asio::io_context context, of_the_handler;
+  asio::cancellation_signal signal;
+  std::optional<Error> result;
+  Client client(context.get_executor(), connect());
+  server->pause();
+  client.async_query(
+      words("PING"),
+      asio::bind_executor(of_the_handler,
+                          asio::bind_cancellation_slot(
+                              signal.slot(), [&](Error error, Reply) { result = error; })));
+  context.poll();
+  of_the_handler.poll();
+  EXPECT_FALSE(of_the_handler.stopped());
+
+  signal.emit(asio::cancellation_type::terminal);
+  of_the_handler.run();  // returns, though the reply is still to come
+  EXPECT_EQ(result, operation_aborted);
+
+  server->resume();
+  std::optional<Error> next;
+  client.async_query(words("PING"), [&](Error error, const Reply&) { next = error; });
+  while (!next) context.run_one();
+  EXPECT_EQ(next, Error());
+}
+
 TEST_F(RedisClient, GoesWithItsContext) {
   const auto sockets_before = open_sockets();
   const auto in_the_frame = std::make_shared<int>();
