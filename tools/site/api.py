@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 LIBRARY = "runtime_sharing"
 HEADERS = "correct-example/include"  # what Doxygen's paths are relative to
 LONGEST_LINE = 88
-KINDS = {"class": "class", "struct": "struct", "namespace": "namespace"}
+KINDS = {"class", "struct", "namespace"}
 
 
 def pages(folder):
@@ -176,14 +176,14 @@ def source(element):
     if location is None or not location.get("file").startswith(LIBRARY):
         return ""
     file, line = location.get("file"), location.get("line")
-    return f'<p class="from"><a href="../{HEADERS}/{file}.html#L{line}">{file}</a></p>\n'
+    return f'<p class="from"><a href="../{HEADERS}/{file}.html#L{line}">{file}:{line}</a></p>\n'
 
 
 # ---- pages ------------------------------------------------------------------------------------
 
 def page(compound, places):
     name = short(compound.findtext("compoundname"))
-    lines = [f"# {KINDS[compound.get('kind')]} `{name}`", ""]
+    lines = [f"# {name}", ""]
     if compound.get("kind") != "namespace":
         lines += [source(compound), "```cpp", f"{template_of(compound)}{compound.get('kind')} {name}",
                   "```", ""]

@@ -7,11 +7,13 @@ import re
 
 LINK = re.compile(r'<a (?P<before>[^>]*?)href="(?P<target>[^"]*)"(?P<after>[^>]*)>(?P<text>.*?)</a>',
                   re.DOTALL)
+# The words of code that book.css does not tell apart: each would be a box to lay out.
+UNSTYLED = re.compile(r'<span class="(?!c1"|cm"|k"|kt"|kd"|gd"|gi")\w+">([^<]*)</span>|<span></span>')
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <link rel="stylesheet" href="{style}"></head><body>
 <section class="cover"><h1>{title}</h1><p>{subtitle}</p></section>
-<nav><h1>Contents</h1><ul>
+<nav><h1>Contents</h1>
 """
 
 
@@ -39,15 +41,23 @@ def inside(path, content, paths):
     content = re.sub(r'\bid="([^"]*)"', rf'id="{name_of(path)}--\1"', content)
     content = re.sub(r'(<img [^>]*?src=")([^":]*)"',
                      lambda match: f'{match[1]}{posixpath.join(folder, match[2])}"', content)
-    return LINK.sub(link, content.replace("<details", "<div").replace("</details", "</div"))
+    for name in "details", "summary":  # folded on a screen
+        content = re.sub(rf"<{name}>", f'<div class="{name}">', content)
+        content = content.replace(f"</{name}>", "</div>")
+    return LINK.sub(link, UNSTYLED.sub(r"\1", content))
 
 
-def write(file, style, title, subtitle, pages):
-    """pages: (path, title, HTML). The pictures are relative to the repository."""
+def write(file, style, title, subtitle, parts):
+    """parts: (title, pages), and of each page (path, title, HTML), its pictures relative to the
+    repository."""
+    pages = [page for _, pages in parts for page in pages]
     paths = {path for path, _, _ in pages}
     out = [HEAD.format(title=html.escape(title), subtitle=html.escape(subtitle), style=style)]
-    out += [f'<li><a href="#{name_of(path)}">{name}</a></li>' for path, name, _ in pages]
-    out.append("</ul></nav>")
+    for part, inner in parts:
+        items = "".join(f'<li><a href="#{name_of(path)}">{html.escape(name, quote=False)}</a></li>'
+                        for path, name, _ in inner)
+        out.append(f"<h2>{html.escape(part)}</h2><ul>{items}</ul>")
+    out.append("</nav>")
     out += [f'<article id="{name_of(path)}">{inside(path, content, paths)}</article>'
             for path, _, content in pages]
     file.write_text("\n".join(out + ["</body></html>"]), encoding="utf-8")

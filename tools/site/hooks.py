@@ -7,6 +7,7 @@ text of the whole course, for the PDF, goes to the file $SITE_BOOK.
 
 import fnmatch
 import html
+import json
 import os
 import posixpath
 import re
@@ -32,6 +33,7 @@ from docs import COMMENT, links_of, read_announcement, read_page  # noqa: E402
 
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md"]
 STATIC = ["docs/**/*.svg", "docs/player/**/*"]  # what the pages show; other files become pages
+NOT_IN_THE_COURSE = {"API", "The project"}
 LEXERS = {".pml": "x.c", ".clang-tidy": "x.yml", ".dox": "x.cpp"}
 IS_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 
@@ -99,11 +101,13 @@ def on_config(config):
 def expanded(item, unused):
     """The navigation with its patterns replaced; takes what it names out of `unused`."""
     if isinstance(item, dict):
-        return {title: expanded(inner, unused) for title, inner in item.items()}
+        made = {title: expanded(inner, unused) for title, inner in item.items()}
+        return {title: inner for title, inner in made.items() if inner}
     if isinstance(item, list):
-        return [one for inner in item
+        made = [one for inner in item
                 for one in (expanded(inner, unused) if isinstance(inner, str) and "*" in inner
                             else [expanded(inner, unused)])]
+        return [one for one in made if one]
     names = sorted(name for name in unused if fnmatch.fnmatchcase(name, item)
                    and name.count("/") == item.count("/"))
     unused.difference_update(names)
@@ -152,6 +156,7 @@ def on_page_read_source(page, **_):
 
 def on_page_markdown(markdown, page, **_):
     path = page.file.src_uri
+    page.title = page.title.replace("`", "")
     if path in texts or source_name(path):
         return markdown
     return "\n".join(lines_for_site(path, read_page(Path(path), markdown)))
@@ -255,11 +260,12 @@ def on_post_page(output, page, **_):
 
 def on_post_build(config):
     is_source = {f"{page_of(name)[:-3]}.html" for name in sources}
-    index = Path(config["site_dir"]) / "search" / "search_index.json"
-    keep_in_search(index, is_source)
-    order = [page for page in pages_in(config["nav"]) if page in contents]
+    keep_in_search(Path(config["site_dir"]) / "search" / "search_index.json", is_source)
+    parts = [(title, [(path, *contents[path]) for path in pages_in(inner)])
+             for section in config["nav"] for title, inner in section.items()
+             if title not in NOT_IN_THE_COURSE]
     book.write(Path(os.environ["SITE_BOOK"]), HERE / "book.css", config["site_name"],
-               config["site_description"], [(path, *contents[path]) for path in order])
+               config["site_description"], parts)
 
 
 def pages_in(nav):
@@ -271,7 +277,6 @@ def pages_in(nav):
 
 def keep_in_search(path, is_source):
     """A search finds words of the pages; the sources that they show would hide them."""
-    import json
     index = json.loads(path.read_text(encoding="utf-8"))
     index["docs"] = [entry for entry in index["docs"]
                      if entry["location"].partition("#")[0] not in is_source]

@@ -1,0 +1,68 @@
+// Every page of the site in a real browser:
+//   node tools/site/test/pages_test.mjs SITE [SIZE]
+// SITE is the folder of the built site. Exit code: 0 no fault, 1 faults, one a line, 2 wrong use,
+// 77 something is not installed.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { launch, need, stop } from './browser.mjs';
+import * as check from './checks.mjs';
+import { serve } from './serve.mjs';
+
+const readers = 2;  // pages at a time
+
+async function readPage(page, watched, address, isFirst) {
+  const faults = [];
+  const add = (where, found) => faults.push(...found.map((fault) => `${where}${fault}`));
+  await check.open(page, address);
+  const contents = await check.contents(page);
+  for (const width of check.widths) {
+    await check.resize(page, width);
+    add(`at ${width} px: `, await check.layoutFaults(page));
+  }
+  await check.keepOneOfEachColour(page);
+  const [before, after] = isFirst ? ['light', 'dark'] : ['dark', 'light'];
+  add(`in ${before}: `, await check.axeFaults(page));
+  await check.changeColours(page);
+  add(`in ${after}: `, await check.axeFaults(page, { colours: true }));
+  add('', contents.faults);
+  add('', watched.take());
+  return { ...contents, faults };
+}
+
+// {pages: name -> contents, faults}
+export async function readSite(folder) {
+  const server = await serve(folder);
+  const names = check.pagesIn(folder);
+  const waiting = [...names];
+  const pages = new Map();
+  const faults = [];
+  await Promise.all(Array.from({ length: readers }, async () => {
+    const browser = await launch();
+    const page = await browser.newPage({ colorScheme: 'light' });
+    const watched = check.watch(page, server.origin);
+    let isLight = true;  // the choice of colours is kept from page to page
+    for (let name = waiting.shift(); name; name = waiting.shift()) {
+      const read = await readPage(page, watched, `${server.origin}/${name}`, isLight);
+      isLight = !isLight;
+      pages.set(name, read);
+      faults.push(...read.faults.map((fault) => `${name}: ${fault}`));
+    }
+    await browser.close();
+  }));
+  faults.push(...check.linkFaults(folder, server.origin, pages));
+  server.close();
+  return { pages, faults };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [folder] = process.argv.slice(2);
+  if (!folder || !existsSync(join(folder, 'index.html'))) {
+    stop(2, 'usage: pages_test.mjs SITE, the folder of the built site');
+  }
+  await need();
+  const { pages, faults } = await readSite(folder);
+  for (const fault of faults) console.log(fault);
+  console.log(`site: ${pages.size} pages, ${faults.length} faults`);
+  process.exit(faults.length ? 1 : 0);
+}
