@@ -244,7 +244,11 @@ LABEL = re.compile(r'<label class="(?P<class>md-(?:header__button|nav__link|nav_
 NAMES = {"__drawer": "Menu", "__search": "Search"}
 
 
-def on_post_page(output, page, **_):
+def on_post_template(output, template_name, **_):
+    return on_post_page(output) if template_name == "404.html" else output
+
+
+def on_post_page(output, **_):
     """The theme's pages, with what they lack for the keyboard and for a screen reader."""
     def button(match):
         if "<a " in match["inside"] or ("nav__title" in match["class"] and match["toggle"] == "__toc"):
@@ -255,6 +259,7 @@ def on_post_page(output, page, **_):
         return (f'<button type="button" class="{match["class"]}" for="{match["toggle"]}" '
                 f'data-toggles="{match["toggle"]}"{label}>{match["inside"]}</button>')
 
+    output = re.sub(r"assets/javascripts/workers/search\.\w+\.min\.js", "search.js", output)
     return LABEL.sub(button, output).replace('role="dialog">', 'role="dialog" aria-label="Search">')
 
 

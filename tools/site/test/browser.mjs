@@ -1,6 +1,7 @@
 // The browser, and what ends a test early: 77 says that something is not installed.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
 
 const executable = process.env.SITE_CHROMIUM ?? '/usr/bin/chromium';
 const flags = [
@@ -11,6 +12,21 @@ const flags = [
 export function stop(code, message) {
   console.error(`site test: ${message}`);
   process.exit(code);
+}
+
+// The folder of the built site, the only argument.
+export function siteOf([, script, folder, ...more]) {
+  if (!folder || more.length) stop(2, `usage: ${basename(script)} SITE, the folder of the built site`);
+  if (!existsSync(join(folder, 'index.html'))) {
+    stop(77, `skipped: no site in ${folder}: cmake --build --preset release --target site`);
+  }
+  return folder;
+}
+
+export function report(faults, what) {
+  for (const fault of faults) console.log(fault);
+  console.log(`site: ${what}, ${faults.length} faults`);
+  process.exit(faults.length ? 1 : 0);
 }
 
 let chromium;

@@ -29,9 +29,14 @@ export function watch(page, origin) {
   return { take: () => faults.splice(0) };
 }
 
-async function drawn(page) {
-  await page.evaluate(() => new Promise((done) =>
-    requestAnimationFrame(() => requestAnimationFrame(done))));
+// Until what was asked for is on the screen, and nothing moves any more.
+export async function drawn(page) {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    await frame();
+    await frame();
+    await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+  });
 }
 
 export async function open(page, address) {
@@ -137,8 +142,8 @@ export async function axeFaults(page, { colours = false } = {}) {
 export async function changeColours(page) {
   const button = page.locator('form[data-md-component=palette] label:visible');
   if (await button.count() === 0) {
-    const dark = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);
-    await page.emulateMedia({ colorScheme: dark ? 'light' : 'dark' });
+    const isDark = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);
+    await page.emulateMedia({ colorScheme: isDark ? 'light' : 'dark' });
   } else {
     await button.click();
   }

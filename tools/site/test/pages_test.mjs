@@ -1,11 +1,9 @@
 // Every page of the site in a real browser:
-//   node tools/site/test/pages_test.mjs SITE [SIZE]
+//   node tools/site/test/pages_test.mjs SITE
 // SITE is the folder of the built site. Exit code: 0 no fault, 1 faults, one a line, 2 wrong use,
 // 77 something is not installed.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { launch, need, stop } from './browser.mjs';
+import { launch, need, report, siteOf } from './browser.mjs';
 import * as check from './checks.mjs';
 import { serve } from './serve.mjs';
 
@@ -56,13 +54,8 @@ export async function readSite(folder) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [folder] = process.argv.slice(2);
-  if (!folder || !existsSync(join(folder, 'index.html'))) {
-    stop(2, 'usage: pages_test.mjs SITE, the folder of the built site');
-  }
+  const folder = siteOf(process.argv);
   await need();
   const { pages, faults } = await readSite(folder);
-  for (const fault of faults) console.log(fault);
-  console.log(`site: ${pages.size} pages, ${faults.length} faults`);
-  process.exit(faults.length ? 1 : 0);
+  report(faults, `${pages.size} pages`);
 }
