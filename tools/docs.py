@@ -286,6 +286,11 @@ def facts_of(page):
             yield text.count("\n", 0, span.start()), said["name"], plain(said["value"])
 
 
+def is_foreign(path):
+    """What npm has put beside the tests of the site."""
+    return "node_modules" in path.parts
+
+
 # ---- the check --------------------------------------------------------------------------------
 
 class CannotRunHere(Exception):
@@ -314,7 +319,7 @@ class Docs:
         for pattern in PAGE_PATTERNS:
             for path in sorted(self.root.glob(pattern)):
                 shown = path.relative_to(self.root)
-                if shown in pages or not path.is_file():
+                if shown in pages or not path.is_file() or is_foreign(shown):
                     continue
                 try:
                     pages[shown] = read_page(shown, path.read_text(encoding="utf-8"))
@@ -337,6 +342,8 @@ class Docs:
     def read_all_sources(self):
         for folder in SOURCE_FOLDERS:
             for path in sorted((self.root / folder).rglob("*")):
+                if is_foreign(path):
+                    continue
                 if path.suffix in SOURCE_SUFFIXES or path.name == "CMakeLists.txt":
                     self.regions_of(path.relative_to(self.root))
         if (self.root / "CMakeLists.txt").is_file():

@@ -5,6 +5,7 @@
 #   tools/setup.sh           install what is missing; quick when nothing is
 #   tools/setup.sh --check   print what is missing, one package a line, and change nothing
 #   tools/setup.sh --bench   the same with what only the benchmarks use; may stand with --check
+#   tools/setup.sh --site    the same with what only the site and its tests use; likewise
 #
 # Exit code: 0 everything is there, 1 something is missing, 2 wrong use.
 set -u
@@ -20,6 +21,10 @@ boost_debian_12='libboost1.81-dev libboost-thread1.81-dev libboost-json1.81-dev
 boost_debian_13='libboost-dev libboost-thread-dev libboost-json-dev libboost-program-options-dev'
 # The peers of the benchmarks, and the instruction counter of their guard.
 bench='cargo rustc librust-tokio-dev librust-tokio-util-dev libmimalloc-dev valgrind'
+# The generator of the site, its PDF with the fonts, and the browser that reads it.
+site='mkdocs mkdocs-material weasyprint fonts-dejavu-extra chromium'
+# Other packages of Node bring npm with them, and exclude Debian's.
+command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || site="$site nodejs npm"
 
 # For the tests; a reader has no need to set it.
 os_release=${SETUP_OS_RELEASE:-/etc/os-release}
@@ -29,12 +34,13 @@ complain() { printf 'setup: %s\n' "$*" >&2; }
 
 usage() {
   cat <<'TEXT'
-Usage: tools/setup.sh [--bench] [--check | --help]
+Usage: tools/setup.sh [--bench] [--site] [--check | --help]
 
 Installs what the project needs on Debian 12 and Debian 13, with apt. On another
 system with apt it prints the command to try, elsewhere what to install.
 
   --bench   also what only the benchmarks use: tokio, mimalloc, valgrind
+  --site    also what only the site and its tests use: mkdocs, weasyprint, chromium
   --check   print the missing packages, one a line, and change nothing
   --help    print this text
 
@@ -65,6 +71,7 @@ Spin 6.5 (optional: to explore the models of what has no lock)
 hiredis 0.14 or newer, and a Redis server 6 or newer (optional: the example of a client in C)
 Google Benchmark 1.7 or newer (optional: to measure)
 Rust 1.63 or newer with tokio and tokio-util, mimalloc 2, Valgrind 3.19 or newer (optional: to measure)
+MkDocs 1.4 with Material 8.2, WeasyPrint 57, Chromium, Node 18 with npm (optional: to build and test the site)
 TEXT
 }
 
@@ -106,6 +113,7 @@ print_what_to_try() {
     *) apt_command "$common $boost_debian_13" ;;
   esac
   [ "$with_bench" = no ] || optional="$optional $bench"
+  [ "$with_site" = no ] || optional="$optional $site"
   say 'and, optional:'
   apt_command "$optional"
   say 'The build needs GCC 12.2, CMake 3.25 and Boost 1.81, or newer.'
@@ -146,10 +154,12 @@ install_packages() {
 
 mode=install
 with_bench=no
+with_site=no
 for argument in "$@"; do
   case $argument in
     --check) mode=check ;;
     --bench) with_bench=yes ;;
+    --site) with_site=yes ;;
     --help | -h) usage && exit 0 ;;
     *)
       complain "unknown option '$argument': try --help"
@@ -172,6 +182,7 @@ if ! packages=$(wanted_packages); then
 fi
 
 [ "$with_bench" = no ] || packages="$packages $bench"
+[ "$with_site" = no ] || packages="$packages $site"
 
 # shellcheck disable=SC2086  # a list of words
 missing=$(missing_of $packages)

@@ -138,6 +138,26 @@ class Check(Setup):
             "valgrind"])
 
 
+    def test_leaves_what_only_the_site_uses_to_an_option(self):
+        without = self.missing()
+        with_site = self.run_setup("--site", "--check").stdout.split()
+
+        self.assertIn("doxygen", without)
+        self.assertNotIn("mkdocs", without)
+        self.assertEqual(with_site, without + [
+            "mkdocs", "mkdocs-material", "weasyprint", "fonts-dejavu-extra", "chromium", "nodejs", "npm"])
+
+    def test_takes_node_from_another_source_with_its_npm(self):
+        for command in "node", "npm":
+            self.script(command, "#!/bin/sh\n")
+
+        with_site = self.run_setup("--site", "--check").stdout.split()
+
+        self.assertIn("chromium", with_site)
+        self.assertNotIn("nodejs", with_site)
+        self.assertNotIn("npm", with_site)
+
+
 class AnotherSystemWithApt(Setup):
     def test_prints_the_command_to_try_says_that_it_is_untried_and_exits_1(self):
         for name, system in {"Ubuntu": UBUNTU, "derivative": DERIVATIVE,
@@ -166,7 +186,7 @@ class AnotherSystemWithApt(Setup):
         self.assertTrue(result.stdout.startswith("apt-get install "), result.stdout)
 
     def test_the_commands_name_each_package_of_debian_13_once_and_no_other(self):
-        for option in [], ["--bench"]:
+        for option in [], ["--bench"], ["--site"], ["--site", "--bench"]:
             with self.subTest(option=option):
                 tried = self.run_setup(*option, system=UBUNTU).stdout.splitlines()
                 named = [word for line in tried if line.startswith("apt-get ")
@@ -202,7 +222,7 @@ class AnotherSystem(Setup):
 
     def test_lists_what_to_install_and_exits_1(self):
         for name, system in {"Fedora": FEDORA, "this system": ""}.items():
-            for arguments in [], ["--check"], ["--bench"]:
+            for arguments in [], ["--check"], ["--bench"], ["--site"]:
                 with self.subTest(system=name, arguments=arguments):
                     result = self.run_setup(*arguments, system=system)
 

@@ -97,7 +97,7 @@ def inline(element, places):
 def rendered(element, places):
     inside = inline(element, places)
     if element.tag == "ref":
-        place = places.get(element.get("refid"))
+        place, inside = places.get(element.get("refid")), short(inside)
         return f'<a href="{place}"><code>{inside}</code></a>' if place else f"<code>{inside}</code>"
     if element.tag == "entry":
         inside = re.sub(r"</?p>", "", inside).strip()

@@ -55,8 +55,13 @@ def build(target, work):
     shutil.move(site, target)
 
 
+class Arguments(argparse.ArgumentParser):
+    def error(self, message):
+        stop(2, f"{message}: try --help")
+
+
 def main():
-    parser = argparse.ArgumentParser(prog="tools/site/build.py", allow_abbrev=False,
+    parser = Arguments(prog="tools/site/build.py", allow_abbrev=False,
                                      description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="DIR", help="where the site is to be")
@@ -64,6 +69,8 @@ def main():
     absent = [packages for program, packages in NEEDED.items() if not shutil.which(program)]
     if absent:
         missing(" ".join(absent))
+    if target.exists() and not (target / "index.html").is_file():
+        stop(1, f"{target} is there and is not a site: name another folder, or remove it")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="site-", dir=target.parent) as work:
         build(target, Path(work))

@@ -10,6 +10,9 @@ export function pagesIn(folder) {
   return readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.html')).sort();
 }
 
+// A page that shows a file: one box of code, in the template and the colours of all the others.
+export const showsFile = (name) => /\.\w+\.html$/.test(name);
+
 // Notes what goes wrong while pages load; take() returns it and begins anew.
 export function watch(page, origin) {
   let faults = [];

@@ -9,20 +9,22 @@ import { serve } from './serve.mjs';
 
 const readers = 2;  // pages at a time
 
-async function readPage(page, watched, address, isFirst) {
+async function readPage(page, watched, { address, isFile, colours }) {
   const faults = [];
   const add = (where, found) => faults.push(...found.map((fault) => `${where}${fault}`));
   await check.open(page, address);
   const contents = await check.contents(page);
-  for (const width of check.widths) {
+  for (const width of isFile ? check.widths.slice(0, 1) : check.widths) {
     await check.resize(page, width);
     add(`at ${width} px: `, await check.layoutFaults(page));
   }
   await check.keepOneOfEachColour(page);
-  const [before, after] = isFirst ? ['light', 'dark'] : ['dark', 'light'];
-  add(`in ${before}: `, await check.axeFaults(page));
-  await check.changeColours(page);
-  add(`in ${after}: `, await check.axeFaults(page, { colours: true }));
+  add(`in ${colours.now}: `, await check.axeFaults(page));
+  if (!isFile) {
+    await check.changeColours(page);
+    [colours.now, colours.other] = [colours.other, colours.now];
+    add(`in ${colours.now}: `, await check.axeFaults(page, { colours: true }));
+  }
   add('', contents.faults);
   add('', watched.take());
   return { ...contents, faults };
@@ -39,10 +41,10 @@ export async function readSite(folder) {
     const browser = await launch();
     const page = await browser.newPage({ colorScheme: 'light' });
     const watched = check.watch(page, server.origin);
-    let isLight = true;  // the choice of colours is kept from page to page
+    const colours = { now: 'light', other: 'dark' };  // the choice is kept from page to page
     for (let name = waiting.shift(); name; name = waiting.shift()) {
-      const read = await readPage(page, watched, `${server.origin}/${name}`, isLight);
-      isLight = !isLight;
+      const address = `${server.origin}/${name}`;
+      const read = await readPage(page, watched, { address, colours, isFile: check.showsFile(name) });
       pages.set(name, read);
       faults.push(...read.faults.map((fault) => `${name}: ${fault}`));
     }
