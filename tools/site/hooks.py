@@ -24,7 +24,7 @@ from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
 HERE = Path(__file__).resolve().parent
-ROOT = Path(os.environ.get("SITE_ROOT", HERE.parent.parent))
+ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import api  # noqa: E402
