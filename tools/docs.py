@@ -12,6 +12,8 @@ A block is announced by a comment on the line before it:
     <!-- run: arc_problem --no-such-flag exit=2 -->                the exit code, when it is not 0
     <!-- table: side_by_side --markdown -->                        then a table, up to a blank line,
                                                                    of the lines that begin with |
+    <!-- picture: deadlock -->                                     then an image and its links, each a
+                                                                   line, up to a blank line
     <!-- sketch -->                                                then a cpp block of no file
     <!-- exercise: ... -->                                         see exercise.py
 
@@ -21,6 +23,9 @@ tools/tidy.py.
 
 A program that ends with exit code 77 cannot run on this machine, for want of an optional package: its
 output is left as it is, with a warning.
+
+A picture is that of a story: docs/pictures/stories/NAME.json; draw.py draws it, and says what stands
+below its announcement. Its files must be what the recordings give.
 
 Code and output are compared exactly, but for facts that the program documents as a bound or as
 varying (facts.py). A `fact_name value` in prose is compared with the output above it.
@@ -42,7 +47,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import draw
 from facts import Documentation, plain
+from recorded_run import Wrong
 
 SOURCE_FOLDERS = ["scenario", "broken-example", "correct-example", "docs", "tools"]
 PAGE_PATTERNS = ["*.md"] + [f"{folder}/**/*.md" for folder in SOURCE_FOLDERS]
@@ -58,11 +65,11 @@ DIFF_LINES = 20
 
 @dataclass
 class Block:
-    """A fenced block, or a table after its announcement. Lines count from 0."""
+    """A fenced block, or a table or picture after its announcement. Lines count from 0."""
     first: int  # of the content
     end: int  # one past the content
     line: int  # to report: the announcement, else the fence
-    kind: str = ""  # code, run, table, sketch or nothing
+    kind: str = ""  # code, run, table, picture, sketch or nothing
     argument: str = ""
     language: str = ""
     fence: str = ""
@@ -87,9 +94,10 @@ FENCE = re.compile(r"^(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<info>[^`]*)$")
 QUOTED_FENCE = re.compile(r"^\s*>[\s>]*(?:```|~~~)")
 COMMENT = re.compile(r"^\s*<!--\s*(?P<text>.*?)\s*-->\s*$")
 EXERCISE = re.compile(r"\s*<!-- exercise: ")  # its diff and its answer are checked by exercise.py
-WITH_ARGUMENT = re.compile(r"(?P<kind>code|run|table):\s+(?P<argument>\S.*)")
+WITH_ARGUMENT = re.compile(r"(?P<kind>code|run|table|picture):\s+(?P<argument>\S.*)")
+UNFENCED = {"table": "|", "picture": "!"}  # how its first line begins
 FORMS = {"code": "<!-- code: FILE#TAG -->", "run": "<!-- run: PROGRAM ARGUMENTS -->",
-         "table": "<!-- table: PROGRAM ARGUMENTS -->", "sketch": "<!-- sketch -->"}
+         "table": "<!-- table: PROGRAM ARGUMENTS -->", "picture": "<!-- picture: STORY -->", "sketch": "<!-- sketch -->"}
 
 
 def read_announcement(text):
@@ -115,7 +123,7 @@ def read_page(path, text):
 
     def expect_nothing_announced():
         if announced:
-            what = "table" if announced[1] == "table" else "fenced block"
+            what = announced[1] if announced[1] in UNFENCED else "fenced block"
             page.problems.append((announced[0], f"no {what} on the line after this announcement"))
 
     while index < count:
@@ -134,7 +142,7 @@ def read_page(path, text):
             words = fence["info"].split()
             block = Block(index + 1, end, index, language=words[0].lower() if words else "",
                           fence=fence["fence"], indent=fence["indent"])
-            if announced and announced[1] == "table":
+            if announced and announced[1] in UNFENCED:
                 expect_nothing_announced()
             elif announced:
                 block.line, block.kind, block.argument = announced
@@ -146,8 +154,8 @@ def read_page(path, text):
             page.prose.extend([""] * (min(end, count - 1) - index))
             index = end + 1
             continue
-        if announced and announced[1] == "table" and (not line.strip() or
-                                                      line.lstrip().startswith("|")):
+        if announced and announced[1] in UNFENCED and (
+                not line.strip() or line.lstrip().startswith(UNFENCED[announced[1]])):
             end = index
             while end < count and lines[end].strip():
                 end += 1
@@ -309,6 +317,7 @@ class Docs:
         self.commands = set()
         self.outputs = {}  # command -> (exit code, text) or a message
         self.documentation = Documentation(self.list_of)
+        self.stories = {}  # name -> the story, or what is wrong with it
         self.pages = self.read_pages()
 
     def error(self, path, line, message, diff=()):
@@ -439,6 +448,27 @@ class Docs:
             raise LookupError(f"'{shlex.join(words)}' {problem}")
         return text, f"differs from what '{shlex.join(words)}' prints"
 
+    # Pictures
+
+    def story(self, name):
+        if name not in self.stories:
+            try:
+                self.stories[name] = draw.Story(self.root, self.root / draw.STORIES / f"{name}.json")
+            except Wrong as problem:
+                self.stories[name] = str(problem)
+        return self.stories[name]
+
+    def picture(self, page, block):
+        """(lines, where from), or raises LookupError with what is wrong."""
+        story = self.story(block.argument)
+        if isinstance(story, str):
+            raise LookupError(story)
+        for name, text in story.files().items():
+            path = self.root / name
+            if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+                raise LookupError(f"{name} is not what the recordings give: tools/draw.py --all")
+        return story.block(page.path), f"differs from what the story '{block.argument}' says"
+
     # Pages
 
     def check_unannounced(self, page, block):
@@ -460,6 +490,9 @@ class Docs:
             if block.kind == "code":
                 new, difference = self.code(block)
                 old_form, new_form = old, new
+            elif block.kind == "picture":
+                new, difference = self.picture(page, block)
+                old_form, new_form = old, new
             else:
                 new, difference = self.output(block)
                 program = self.command_of(block)[0][0]
@@ -475,7 +508,7 @@ class Docs:
         if old_form == new_form:
             return None
         diff = list(difflib.unified_diff(old_form.split("\n"), new_form.split("\n"), "page",
-                                         "source" if block.kind == "code" else "program",
+                                         {"code": "source", "picture": "story"}.get(block.kind, "program"),
                                          n=1, lineterm=""))
         if len(diff) > DIFF_LINES:
             diff = diff[:DIFF_LINES] + [f"... {len(diff) - DIFF_LINES} more lines"]
@@ -547,7 +580,9 @@ class Docs:
             return f"link '{target}' leads nowhere: no {path}"
         if not anchor:
             return None
-        if path in self.pages:
+        if path.suffix == ".html":  # of the player
+            known = (self.root / draw.STORIES / f"{anchor}.json").is_file()
+        elif path in self.pages:
             known = anchor in anchors_of(self.pages[path])
         else:
             known = self.is_line(path, anchor)
@@ -597,7 +632,7 @@ class Docs:
             print(f"{path}:{line}: {message}")
             for text in diff:
                 print(f"    {text}".rstrip())
-        blocks = sum(block.kind in ("code", "run", "table")
+        blocks = sum(block.kind in ("code", "run", "table", "picture")
                      for page in self.pages.values() for block in page.blocks)
         verdict = f"{len(self.errors)} wrong" if self.errors else "all true"
         print(f"docs: {len(self.pages)} pages, {blocks} announced blocks, "
