@@ -455,11 +455,13 @@ class Docs:
             try:
                 self.stories[name] = draw.Story(self.root, self.root / draw.STORIES / f"{name}.json")
             except Wrong as problem:
-                self.stories[name] = str(problem)
+                self.stories[name] = str(problem).replace(f"{self.root}/", "")
         return self.stories[name]
 
     def picture(self, page, block):
         """(lines, where from), or raises LookupError with what is wrong."""
+        if not re.fullmatch(r"[\w-]+", block.argument):
+            raise LookupError(f"wrong announcement, its form is {FORMS['picture']}")
         story = self.story(block.argument)
         if isinstance(story, str):
             raise LookupError(story)

@@ -368,6 +368,50 @@ class Table(Repository):
         self.assertIn("<!-- table: side_by_side -->\n| fact | one |\n", self.page_text())
 
 
+class Picture(Repository):
+    def setUp(self):
+        super().setUp()
+        for folder in "recordings", "pictures", "player":
+            shutil.copytree(TOOLS.parent / "docs" / folder, self.root / "docs" / folder)
+        self.page("<!-- picture: deadlock -->\n\nWords.\n")
+        self.assert_update_makes_it_true()
+
+    def test_shows_its_title_and_diagnosis_and_its_links_lead_somewhere(self):
+        self.assertIn("![The one thread waits", self.page_text())
+        self.assertIn("](pictures/deadlock.svg)", self.page_text())
+        self.assertIn("](pictures/deadlock.md)", self.page_text())
+        self.assertIn("](player/index.html#deadlock)", self.page_text())
+        self.assertIn("\n\nWords.", self.page_text())
+
+    def test_with_other_words_or_none_is_rewritten_by_update(self):
+        right = self.page_text()
+        for wrong in (right.replace("waits", "sleeps", 1), right.replace("Broken", "Correct", 1),
+                      "<!-- picture: deadlock -->\n\nWords.\n"):
+            self.page(wrong)
+            self.assert_update_makes_it_true()
+            self.assertEqual(self.page_text(), right)
+
+    def test_that_is_not_what_the_recording_gives_is_an_error(self):
+        for name in "pictures/deadlock.svg", "pictures/deadlock.md", "recordings/mutex-deadlock.json":
+            path = self.root / "docs" / name
+            before = path.read_text(encoding="utf-8")
+            path.write_text(before.replace("event receiver", "event sender", 1).replace(
+                "Event receiver", "Event sender", 1), encoding="utf-8")
+            self.assertEqual(self.docs("--check").returncode, 1, name)
+            path.write_text(before, encoding="utf-8")
+        self.assert_true()
+
+    def test_of_no_story_or_without_a_place_is_an_error(self):
+        self.assert_each_wrong(["<!-- picture: none -->\n\n"],
+                               "1: docs/pictures/stories/none.json: No such file or directory")
+        self.assert_each_wrong(["<!-- picture: ../none -->\n\n"], "1: wrong announcement, its form is "
+                               "<!-- picture: STORY -->")
+        self.assert_each_wrong(["<!-- picture: deadlock -->\nWords.\n"],
+                               "1: no picture on the line after this announcement")
+        self.assert_each_wrong(["[play](player/index.html#none)\n"], "1: link 'player/index.html#none' "
+                               "leads nowhere: no '#none' in docs/player/index.html")
+
+
 class Announcements(Repository):
     def test_that_announce_nothing_or_nothing_known_are_errors(self):
         for text, message in {
@@ -727,7 +771,8 @@ class Falsified(Repository):
     def checker_with(self, old, new):
         tools = self.root / "changed"
         tools.mkdir(exist_ok=True)
-        for name in "docs.py", "facts.py", "falsified_pages_test.py":
+        for name in ("docs.py", "draw.py", "facts.py", "falsified_pages_test.py", "recorded_run.py",
+                     "timeline.py"):
             shutil.copy(TOOLS / name, tools)
         text = (tools / "facts.py").read_text(encoding="utf-8")
         self.assertEqual(text.count(old), 1, old)
