@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 from pathlib import Path
 
 from recorded_run import Run, Wrong, start
@@ -26,13 +27,16 @@ from timeline import Panel, Picture
 
 STORIES = "docs/pictures/stories"
 CONTEXT = 4  # source lines around the one of an event
-KEYS = {"story": {"title", "zero", "names", "panels", "questions"},
-        "panel": {"recording", "head", "good", "from", "to", "zero", "show", "note", "proof"},
-        "note": {"at", "text", "lane"},
-        "question": {"panel", "at", "question", "answers", "right", "because"},
-        "source": {"match", "file", "text"}}
-NEEDED = {"story": KEYS["story"], "panel": {"recording", "head", "good", "note"}, "note": {"at", "text"},
-          "question": KEYS["question"], "source": KEYS["source"]}
+# The members of each kind of object, and whether it needs them.
+MEMBERS = {"story": {"title": (str, True), "zero": (str, True), "names": (dict, True),
+                     "panels": (list, True), "questions": (list, True)},
+           "panel": {"recording": (str, True), "head": (str, True), "good": (bool, True),
+                     "note": (dict, True), "from": (dict, False), "to": (dict, False),
+                     "zero": (dict, False), "show": (list, False), "proof": (list, False)},
+           "note": {"at": (dict, True), "text": (str, True), "lane": (str, False)},
+           "question": {"panel": (int, True), "at": (dict, True), "question": (str, True),
+                        "answers": (list, True), "right": (int, True), "because": (str, True)},
+           "source": {"match": (dict, True), "file": (str, True), "text": (str, True)}}
 
 
 def load(path):
@@ -44,13 +48,16 @@ def load(path):
         raise Wrong(f"{path}: is not JSON: {problem}") from None
 
 
-def check_keys(kind, value, path):
+def check_members(kind, value, path):
     if not isinstance(value, dict):
         raise Wrong(f"{path}: a {kind} is an object")
-    for key in sorted(NEEDED[kind] - value.keys()):
-        raise Wrong(f"{path}: a {kind} has no '{key}'")
-    for key in sorted(value.keys() - KEYS[kind]):
-        raise Wrong(f"{path}: a {kind} has no member '{key}'")
+    for name, (wanted, is_needed) in MEMBERS[kind].items():
+        if is_needed and name not in value:
+            raise Wrong(f"{path}: a {kind} has no '{name}'")
+        if name in value and not isinstance(value[name], wanted):
+            raise Wrong(f"{path}: '{name}' of a {kind} is not of the type {wanted.__name__}")
+    for name in sorted(value.keys() - MEMBERS[kind].keys()):
+        raise Wrong(f"{path}: a {kind} has no member '{name}'")
 
 
 class Story:
@@ -59,10 +66,12 @@ class Story:
     def __init__(self, root, path):
         self.root, self.path, self.name = root, path, path.stem
         story = load(path)
-        check_keys("story", story, path)
+        check_members("story", story, path)
         for panel in story["panels"]:
-            check_keys("panel", panel, path)
-            check_keys("note", panel["note"], path)
+            check_members("panel", panel, path)
+            check_members("note", panel["note"], path)
+        if not all(isinstance(name, str) for name in story["names"].values()):
+            raise Wrong(f"{path}: a name of 'names' is not a text")
         if not story["panels"]:
             raise Wrong(f"{path}: has no panels")
         panels = [Panel(Run(root / "docs/recordings" / f"{panel['recording']}.json"), panel,
@@ -74,9 +83,11 @@ class Story:
         self.questions = [self._question(question) for question in story["questions"]]
 
     def _question(self, question):
-        check_keys("question", question, self.path)
+        check_members("question", question, self.path)
         answers, right = question["answers"], question["right"]
-        if not isinstance(right, int) or not 0 <= right < len(answers) or not 1 < len(answers) < 10:
+        if not all(isinstance(answer, str) for answer in answers):
+            raise Wrong(f"{self.path}: an answer is not a text")
+        if not 0 <= right < len(answers) or not 1 < len(answers) < 10:
             raise Wrong(f"{self.path}: 'right' is the number of an answer, from 0 on; two to nine answers")
         if not 0 <= question["panel"] < len(self.picture.panels):
             raise Wrong(f"{self.path}: there is no panel {question['panel']}")
@@ -146,10 +157,12 @@ class Sources:
 
     def __init__(self, root):
         self.root, path = root, root / "docs/pictures/sources.json"
-        self.programs = {}
-        for program, entries in load(path).items():
+        self.programs, programs = {}, load(path)
+        if not isinstance(programs, dict) or not all(isinstance(one, list) for one in programs.values()):
+            raise Wrong(f"{path}: has for each program a list of sources")
+        for program, entries in programs.items():
             for entry in entries:
-                check_keys("source", entry, path)
+                check_members("source", entry, path)
             self.programs[program] = [(entry["match"], self._excerpt(path, entry)) for entry in entries]
 
     def _excerpt(self, path, entry):
@@ -161,9 +174,10 @@ class Sources:
             raise Wrong(f"{path}: '{entry['text']}' is {text.count(entry['text'])} times in "
                         f"{entry['file']}, not once")
         line = text.count("\n", 0, text.index(entry["text"]) + len(entry["text"]))  # its last
-        lines, first = text.split("\n"), max(0, line - CONTEXT)
+        first = max(0, line - CONTEXT)
+        shown = "\n".join(text.split("\n")[first:line + CONTEXT + 1])
         return {"file": entry["file"], "first": first + 1, "mark": line - first,
-                "lines": lines[first:line + CONTEXT + 1]}
+                "lines": textwrap.dedent(shown).split("\n")}
 
     def of(self, event, run):
         return next((excerpt for match, excerpt in self.programs.get(run.program, [])

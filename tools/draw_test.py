@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Tests of tools/draw.py, on changed copies of what it reads."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -40,13 +42,17 @@ class Copy(unittest.TestCase):
     def save(self, name, value):
         (self.root / name).write_text(json.dumps(value), encoding="utf-8")
 
-    def run_it(self, *arguments, **environment):
-        return subprocess.run([sys.executable, str(SCRIPT), *arguments, "--root", str(self.root)],
-                              capture_output=True, text=True, timeout=60,
-                              env={**os.environ, **environment})
+    def run_it(self, *arguments):
+        out, said = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+            try:
+                code = draw.main([*arguments, "--root", str(self.root)])
+            except SystemExit as refused:
+                code = refused.code
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), said.getvalue())
 
-    def one(self, **environment):
-        return self.run_it(str(self.root / self.story), "-o", str(self.root / "out.svg"), **environment)
+    def one(self):
+        return self.run_it(str(self.root / self.story), "-o", str(self.root / "out.svg"))
 
     def assert_refused(self, words, result=None):
         result = result or self.one()
@@ -108,6 +114,24 @@ class Drawn(unittest.TestCase):
                 self.assertTrue(story.questions)
                 for question in story.questions:
                     self.assertGreater(question["step"], 0)
+
+
+class Player(unittest.TestCase):
+    """The browser tests are those of the site; this needs no browser."""
+
+    def setUp(self):
+        folder = ROOT / "docs/player"
+        self.page, self.script, self.look = ((folder / name).read_text(encoding="utf-8")
+                                             for name in ("index.html", "player.js", "player.css"))
+
+    def test_has_each_element_that_its_script_asks_for(self):
+        wanted = set(re.findall(r'element\("(\w+)"\)', self.script))
+        self.assertGreater(len(wanted), 10)
+        self.assertLessEqual(wanted, set(re.findall(r'\bid="(\w+)"', self.page)))
+
+    def test_works_from_the_file_system_and_needs_nothing_from_elsewhere(self):
+        for text in self.page, self.script, self.look:
+            self.assertIsNone(re.search(r"https?:(?!//www\.w3\.org/)|fetch\(|type=.module|@import|XMLHttp", text))
 
 
 class Falsified(Copy):
@@ -177,8 +201,10 @@ class Input(Copy):
     def test_gives_the_same_bytes_each_time(self):
         drawn = []
         for seed in "1", "2":
-            self.assertEqual(self.one(PYTHONHASHSEED=seed).returncode, 0)
-            drawn.append((self.root / "out.svg").read_bytes())
+            out = self.root / f"{seed}.svg"
+            subprocess.run([sys.executable, str(SCRIPT), str(ROOT / self.story), "-o", str(out)], check=True,
+                           timeout=60, env={**os.environ, "PYTHONHASHSEED": seed})
+            drawn.append(out.read_bytes())
         self.assertEqual(drawn[0], drawn[1])
         self.assertEqual(drawn[0], (ROOT / f"docs/pictures/{SOME}.svg").read_bytes())
 

@@ -63,6 +63,12 @@ def of_whom(thread):
     return f"the {thread}" if thread in ("window", "ladder", "server") else thread
 
 
+def a_text(value):
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} is no name")
+    return value
+
+
 def start(words):
     return words[:1].upper() + words[1:]
 
@@ -110,8 +116,9 @@ class Run:
             arguments, tid = entry.get("args", {}), entry.get("tid", 1)
             if phase == "M":
                 if name == "thread_name":
-                    self.threads[tid] = arguments["name"]
+                    self.threads[tid] = a_text(arguments["name"])
                 return
+            a_text(name)
             t = float(entry["ts"])
             before = self.events[-1].t if self.events else t
             if t < before:
@@ -156,7 +163,7 @@ class Run:
             if turn.begin.number_of_task != event.number_of_task:
                 raise ValueError(f"the turn that ends is another one's than task "
                                  f"{turn.begin.number_of_task}")
-            ended, waits_for = bool(arguments.get("ended")), arguments.get("waits_for") or ""
+            ended, waits_for = bool(arguments.get("ended")), str(arguments.get("waits_for") or "")
             sentence = f"{start(name)} has ended." if ended else (
                 f"{start(name)} is suspended" + (f": it waits for {waits_for}." if waits_for else "."))
             turn.end = self._add(event, "turn ends", sentence, ended=ended, waits_for=waits_for)
@@ -196,7 +203,7 @@ class Run:
     def _lock(self, event, phase, name, arguments, entry):
         key = "lock", entry.get("id", arguments["lock"])
         if phase == "b":
-            by = arguments.get("name") or event.thread
+            by = a_text(arguments.get("name") or event.thread)
             by, where = of_whom(by), "" if by == event.thread else f", on {event.thread}"
             self._add(event, "lock taken", f"{start(by)} takes the {name}{where}.")
             hold = Span(name, event, facts={"lock": arguments["lock"],
@@ -300,6 +307,8 @@ class Run:
 
     def find(self, matcher, whose):
         """The event that the matcher names; Wrong if there is none."""
+        if not isinstance(matcher, dict) or not isinstance(matcher.get("nth", 0), int):
+            raise Wrong(f"{whose}: {json.dumps(matcher)} names no event: its form is that of tools/draw.py")
         wanted = {key: value for key, value in matcher.items() if key not in ("after", "before", "nth")}
         found = [event for event in self.events if event.is_such(wanted)]
         for key, other in (("after", matcher.get("after")), ("before", matcher.get("before"))):

@@ -85,6 +85,10 @@ def wrapped(words, width):
     return lines
 
 
+def is_lane(row):
+    return isinstance(row, tuple)
+
+
 def n(value):
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
@@ -311,29 +315,26 @@ class Panel:
         self._rows()
 
     def _suspensions(self, task, bars):
-        destroyed = next((event for event in self.run.events
-                          if event.what == "destroyed" and event.number_of_task == task), None)
+        """Between the bars that have a name; the others do not interrupt the task's line."""
         visible = [bar for bar in bars if bar in self.bars]
-        keys = [bar for bar in visible if bar.key]
         earlier = [bar for bar in bars if time_of(bar.end) < self.start]
+        if not visible and (not earlier or earlier[-1].ended):
+            return
+        destroyed = next((event for event in self.events()
+                          if event.what == "destroyed" and event.number_of_task == task), None)
+        keys = [bar for bar in visible if bar.key]
         for before, after in zip([None] + keys, keys + [None]):
-            begin = before.end.t if before and before.end else self.start
-            if before and (before.ended or not before.end) or not before and not earlier and (
-                    not visible or after is visible[0]):
+            is_running = before and (before.ended or not before.end)
+            if is_running or not before and not earlier and after is visible[0]:
                 continue
-            if not before and not earlier:
-                begin = visible[0].begin.t
-            since_before = not before and bool(earlier)
-            within = [bar for bar in bars if bar.end and begin <= bar.end.t
-                      and (not after or bar.end.t <= after.begin.t) and bar.end.t <= self.stop]
-            latest = within[-1] if within else before or earlier[-1]
+            begin = before.end.t if before else self.start if earlier else visible[0].begin.t
             end = after.begin.t if after else NEVER
-            if not after and latest.ended:
-                end = latest.end.t
+            between = [bar for bar in bars if bar.end and begin <= bar.end.t <= min(end, self.stop)]
+            latest = (between or earlier[-1:] or [None])[-1]
             suspension = Suspension(task, bars[0].name, before, after,
-                                    latest.end.facts["waits_for"] if latest.end else "", begin, end,
-                                    since_before)
-            if destroyed and not after and destroyed.t <= self.stop:
+                                    latest.end.facts["waits_for"] if latest else "", begin, end,
+                                    since_before=not before and bool(earlier))
+            if destroyed and not after:
                 suspension.destroyed, suspension.end = destroyed, destroyed.t
             suspension.holds = [hold for hold in self.holds if before in hold.bars
                                 and time_of(hold.end) >= end]
@@ -365,7 +366,7 @@ class Panel:
             self.note_row = event.thread
         # The sentence stands where no suspension crosses it.
         self.note_above = bool(lanes) and self.note_row == (threads + [""])[0]
-        self.note_beside = ("lane", lanes[-1]) if self.note_row[0] == "lane" else self.note_row
+        self.note_beside = ("lane", lanes[-1]) if is_lane(self.note_row) else self.note_row
 
     # ---- room
 
@@ -441,9 +442,8 @@ class Panel:
     def place(self, top):
         self.top, y, self.y = top, top + 2 * LINE + 6, {}
         for row in self.rows:
-            is_lane = row[0] == "lane"
-            held = is_lane and any(one.holds for one in self.suspensions if one.task == row[1])
-            height = HELD_LANE if held else LANE if is_lane else ROW
+            held = is_lane(row) and any(one.holds for one in self.suspensions if one.task == row[1])
+            height = HELD_LANE if held else LANE if is_lane(row) else ROW
             here = row == self.note_beside
             y += here and self.note_above and self._place_note(y)
             self.y[row] = y + height / 2
@@ -503,11 +503,11 @@ class Panel:
     def _rules(self):
         canvas = self.canvas
         canvas.always()
-        lanes = [self.y[row] for row in self.rows if row[0] == "lane"]
+        lanes = [self.y[row] for row in self.rows if is_lane(row)]
         if lanes:
             canvas.text(MARGIN, (lanes[0] + lanes[-1]) / 2, "no thread", "halo quiet")
         for row in self.rows:
-            if row[0] == "lane":
+            if is_lane(row):
                 continue
             y = self.y[row]
             canvas.always()
@@ -546,6 +546,8 @@ class Panel:
         self.between(hold.begin, hold.end)
         ways = []
         for bar in hold.bars:
+            if bar not in self.bars:
+                continue
             first = max(bar.begin.t, hold.begin.t)
             last = min(time_of(bar.end), time_of(hold.end))
             begin = max(self.x(bar.begin.t), LEFT) if first == hold.begin.t else self.x(first)

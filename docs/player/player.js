@@ -217,6 +217,7 @@ function onKey(event) {
 
 if (all.length === 0) {
   element("missing").hidden = false;
+  document.querySelector("main").hidden = true;
 } else {
   element("recording").append(...all.map((one) => make("option", { value: one.name },
     `${one.name}: ${one.panels.map((panel) => panel.head).join(" | ")}`)));

@@ -474,15 +474,15 @@ const recordings = [
 "first": 50,
 "mark": 4,
 "lines": [
-"  auto& reader = session->reader;",
-"  for (;;) {",
-"    Lease connection = co_await session->pool.acquire();  // what cannot be stored is not read",
-"    // The runtime must not go away while an event is under way.",
-"    const boost::unique_lock<ObservedMutex> guard(shared_.mutex);",
-"    if (!shared_.runtime) co_return;",
-"    auto event = reader.next();",
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;"
+"auto& reader = session->reader;",
+"for (;;) {",
+"  Lease connection = co_await session->pool.acquire();  // what cannot be stored is not read",
+"  // The runtime must not go away while an event is under way.",
+"  const boost::unique_lock<ObservedMutex> guard(shared_.mutex);",
+"  if (!shared_.runtime) co_return;",
+"  auto event = reader.next();",
+"  while (!event && !reader.finished()) {",
+"    session->activity->waiting_for_server = true;"
 ]
 },
 {
@@ -490,15 +490,15 @@ const recordings = [
 "first": 56,
 "mark": 4,
 "lines": [
-"    auto event = reader.next();",
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // [tidy-suspension]",
-"      const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), as_result);",
-"      // [/tidy-suspension]",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();"
+"auto event = reader.next();",
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // [tidy-suspension]",
+"  const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), as_result);",
+"  // [/tidy-suspension]",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();"
 ]
 },
 {
@@ -506,15 +506,15 @@ const recordings = [
 "first": 90,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  for (;;) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(asio::use_awaitable);",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);",
-"  }"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"for (;;) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(asio::use_awaitable);",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);",
+"}"
 ]
 },
 {
@@ -538,15 +538,15 @@ const recordings = [
 "first": 92,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -602,15 +602,15 @@ const recordings = [
 "first": 121,
 "mark": 4,
 "lines": [
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon"
 ]
 },
 {
@@ -618,15 +618,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -1060,15 +1060,15 @@ const recordings = [
 "first": 81,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  for (;;) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(asio::use_awaitable);",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);",
-"  }"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"for (;;) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(asio::use_awaitable);",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);",
+"}"
 ]
 },
 {
@@ -1076,15 +1076,15 @@ const recordings = [
 "first": 92,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -1124,15 +1124,15 @@ const recordings = [
 "first": 121,
 "mark": 4,
 "lines": [
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon"
 ]
 },
 {
@@ -1140,15 +1140,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -1661,15 +1661,15 @@ const recordings = [
 "first": 92,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -1677,15 +1677,15 @@ const recordings = [
 "first": 81,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  for (;;) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(asio::use_awaitable);",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);",
-"  }"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"for (;;) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(asio::use_awaitable);",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);",
+"}"
 ]
 },
 {
@@ -1725,15 +1725,15 @@ const recordings = [
 "first": 121,
 "mark": 4,
 "lines": [
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon"
 ]
 },
 {
@@ -1741,15 +1741,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -2328,15 +2328,15 @@ const recordings = [
 "first": 56,
 "mark": 4,
 "lines": [
-"    auto event = reader.next();",
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // [tidy-suspension]",
-"      const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), as_result);",
-"      // [/tidy-suspension]",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();"
+"auto event = reader.next();",
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // [tidy-suspension]",
+"  const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), as_result);",
+"  // [/tidy-suspension]",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();"
 ]
 },
 {
@@ -2376,15 +2376,15 @@ const recordings = [
 "first": 50,
 "mark": 4,
 "lines": [
-"  auto& reader = session->reader;",
-"  for (;;) {",
-"    Lease connection = co_await session->pool.acquire();  // what cannot be stored is not read",
-"    // The runtime must not go away while an event is under way.",
-"    const boost::unique_lock<ObservedMutex> guard(shared_.mutex);",
-"    if (!shared_.runtime) co_return;",
-"    auto event = reader.next();",
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;"
+"auto& reader = session->reader;",
+"for (;;) {",
+"  Lease connection = co_await session->pool.acquire();  // what cannot be stored is not read",
+"  // The runtime must not go away while an event is under way.",
+"  const boost::unique_lock<ObservedMutex> guard(shared_.mutex);",
+"  if (!shared_.runtime) co_return;",
+"  auto event = reader.next();",
+"  while (!event && !reader.finished()) {",
+"    session->activity->waiting_for_server = true;"
 ]
 },
 {
@@ -2392,15 +2392,15 @@ const recordings = [
 "first": 90,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  for (;;) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(asio::use_awaitable);",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);",
-"  }"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"for (;;) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(asio::use_awaitable);",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);",
+"}"
 ]
 },
 {
@@ -2408,15 +2408,15 @@ const recordings = [
 "first": 92,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -2472,15 +2472,15 @@ const recordings = [
 "first": 121,
 "mark": 4,
 "lines": [
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon"
 ]
 },
 {
@@ -2488,15 +2488,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -2814,15 +2814,15 @@ const recordings = [
 "first": 92,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -2846,15 +2846,15 @@ const recordings = [
 "first": 121,
 "mark": 4,
 "lines": [
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon"
 ]
 },
 {
@@ -2862,15 +2862,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -3268,15 +3268,15 @@ const recordings = [
 "first": 92,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -3300,15 +3300,15 @@ const recordings = [
 "first": 121,
 "mark": 4,
 "lines": [
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon"
 ]
 },
 {
@@ -3348,15 +3348,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -3871,15 +3871,15 @@ const recordings = [
 "first": 93,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -3887,15 +3887,15 @@ const recordings = [
 "first": 92,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -3935,15 +3935,15 @@ const recordings = [
 "first": 121,
 "mark": 4,
 "lines": [
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon"
 ]
 },
 {
@@ -3951,15 +3951,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -4015,15 +4015,15 @@ const recordings = [
 "first": 56,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -4345,15 +4345,15 @@ const recordings = [
 "first": 92,
 "mark": 4,
 "lines": [
-"  asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"  std::vector<Sample> batch;",
-"  while (!token.is_cancelled()) {",
-"    next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"    co_await next_sample.async_wait(cancel_on(token, as_result));",
-"    if (token.is_cancelled()) break;",
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);"
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"while (!token.is_cancelled()) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(cancel_on(token, as_result));",
+"  if (token.is_cancelled()) break;",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);"
 ]
 },
 {
@@ -4377,15 +4377,15 @@ const recordings = [
 "first": 121,
 "mark": 4,
 "lines": [
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon"
 ]
 },
 {
@@ -4425,15 +4425,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -4441,15 +4441,15 @@ const recordings = [
 "first": 123,
 "mark": 4,
 "lines": [
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
-"  }",
-"  const auto interrupted = interrupt_deaf_tasks();",
-"  ShutdownReport report;",
-"  climb_on(interrupted, report);  // stop, abandon",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });",
+"}",
+"const auto interrupted = interrupt_deaf_tasks();",
+"ShutdownReport report;",
+"climb_on(interrupted, report);  // stop, abandon",
 "",
-"  for (const auto& task : interrupted) add_straggler(report, *task);"
+"for (const auto& task : interrupted) add_straggler(report, *task);"
 ]
 },
 {
@@ -4741,15 +4741,15 @@ const recordings = [
 "first": 56,
 "mark": 4,
 "lines": [
-"    auto event = reader.next();",
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // [tidy-suspension]",
-"      const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), as_result);",
-"      // [/tidy-suspension]",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();"
+"auto event = reader.next();",
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // [tidy-suspension]",
+"  const auto [error, size] = co_await socket.async_read_some(asio::buffer(bytes), as_result);",
+"  // [/tidy-suspension]",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();"
 ]
 },
 {
@@ -4789,15 +4789,15 @@ const recordings = [
 "first": 50,
 "mark": 4,
 "lines": [
-"  auto& reader = session->reader;",
-"  for (;;) {",
-"    Lease connection = co_await session->pool.acquire();  // what cannot be stored is not read",
-"    // The runtime must not go away while an event is under way.",
-"    const boost::unique_lock<ObservedMutex> guard(shared_.mutex);",
-"    if (!shared_.runtime) co_return;",
-"    auto event = reader.next();",
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;"
+"auto& reader = session->reader;",
+"for (;;) {",
+"  Lease connection = co_await session->pool.acquire();  // what cannot be stored is not read",
+"  // The runtime must not go away while an event is under way.",
+"  const boost::unique_lock<ObservedMutex> guard(shared_.mutex);",
+"  if (!shared_.runtime) co_return;",
+"  auto event = reader.next();",
+"  while (!event && !reader.finished()) {",
+"    session->activity->waiting_for_server = true;"
 ]
 },
 {
@@ -4805,15 +4805,15 @@ const recordings = [
 "first": 55,
 "mark": 4,
 "lines": [
-"    while (!event && !reader.finished()) {",
-"      session->activity->waiting_for_server = true;",
-"      // ^ The token reaches the pending read itself.",
-"      const auto [error, size] =",
-"          co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"      session->activity->waiting_for_server = false;",
-"      if (error == asio::error::eof) {",
-"        reader.finish();",
-"      } else if (error) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 }
 ],
