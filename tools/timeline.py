@@ -400,6 +400,7 @@ class Panel:
 
     def ask(self, axis):
         axis.times.update((self.rel(self.start), self.rel(self.stop)))
+        axis.times.update(self.rel(event.t) for event in self.events() if event.what == "heartbeat")
         last = {}  # of a row: the end of what is on it
         for bar in self.bars:
             t0, t1 = self.rel(bar.begin.t), self.rel(time_of(bar.end))
@@ -611,12 +612,12 @@ class Panel:
                                  "", "tint")
 
     def _window(self):
-        canvas, y, last = self.canvas, self.y["window"], -99
+        canvas, y, beats = self.canvas, self.y["window"], [-99]
         for event in self.events():
-            if event.what == "heartbeat" and self.x(event.t) - last >= 4:
-                last = self.x(event.t)
+            if event.what == "heartbeat" and self.x(event.t) - beats[-1] >= 4:
+                beats.append(self.x(event.t))
                 self.between(event, event)
-                canvas.line(last, y - 8, last, y + 8, "beat")
+                canvas.line(beats[-1], y - 8, beats[-1], y + 8, "beat")
         waits = [wait for wait in self.waits if wait.begin.thread == "window"]
         for wait in waits:
             self._blocked(wait, y)
@@ -635,8 +636,10 @@ class Panel:
             took = duration(span.end.t - span.begin.t)
             inside = f"{span.name}: {took}"
             canvas.at(self.step_of(self, span.end))
-            if text_width(inside) < x1 - x0 - 12:
-                canvas.on_a_line((x0 + x1) / 2, y, inside)
+            places = [x0] + [x for x in beats if x0 < x < x1] + [x1]
+            room, begin = max((after - before, before) for before, after in zip(places, places[1:]))
+            if text_width(inside) < room - 12:
+                canvas.on_a_line(begin + room / 2, y, inside)
             elif x1 + 8 + text_width(f"{span.name} has returned") < RIGHT:
                 canvas.text(x1 + 8, y, f"{span.name} has returned")
 
@@ -653,8 +656,8 @@ class Panel:
         kind = "goodline" if good else "badline"
         if any(bar.key and not bar.wait and bar.has(event) for bar in self.bars):  # beside its words
             y += -BAR / 2 if self.note_above else BAR / 2
-        if event.what == "rung":
-            y += 13
+        if event.what in ("rung", "thread ends") and not is_lane(self.note_row):  # and its mark
+            y += -13 if self.note_above else 13
         canvas.path(f"M{n(x - 6)} {n(y)}l5 6l8 -12" if good else
                     f"M{n(x - 6)} {n(y - 6)}l12 12m0 -12l-12 12", kind)
         if self.note_above:

@@ -19,7 +19,7 @@ const recordings = [
 "steps": [
 {
 "panel": 0,
-"ms": "-51.233",
+"ms": "-19.363",
 "x": 90,
 "y": 188.5,
 "where": "runtime 1",
@@ -29,8 +29,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-51.179",
-"x": 186.5,
+"ms": "-19.317",
+"x": 185.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event receiver takes the guard, on runtime 1.",
@@ -39,8 +39,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-51.170",
-"x": 202.2,
+"ms": "-19.309",
+"x": 202.8,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event receiver is suspended: it waits for the server's next line, and does not go on.",
@@ -49,8 +49,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-46.281",
-"x": 260.0,
+"ms": "-17.486",
+"x": 262.7,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -59,8 +59,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-46.235",
-"x": 265.7,
+"ms": "-17.456",
+"x": 268.7,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -69,8 +69,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-44.205",
-"x": 272.7,
+"ms": "-12.638",
+"x": 286.5,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -79,8 +79,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-44.184",
-"x": 278.1,
+"ms": "-12.608",
+"x": 292.5,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -89,8 +89,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-42.157",
-"x": 285.0,
+"ms": "-10.583",
+"x": 302.7,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -99,8 +99,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-42.134",
-"x": 290.4,
+"ms": "-10.563",
+"x": 308.4,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -109,8 +109,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-40.107",
-"x": 297.4,
+"ms": "-8.542",
+"x": 321.7,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -119,8 +119,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-40.088",
-"x": 302.8,
+"ms": "-8.519",
+"x": 327.5,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -129,8 +129,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-38.061",
-"x": 309.7,
+"ms": "-6.484",
+"x": 337.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -139,98 +139,98 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-38.033",
-"x": 315.2,
+"ms": "-6.453",
+"x": 343.7,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
 "source": 2
-},
-{
-"panel": 0,
-"ms": "-35.924",
-"x": 322.2,
-"y": 188.5,
-"where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1.",
-"note": "",
-"source": 2
-},
-{
-"panel": 0,
-"ms": "-35.891",
-"x": 327.8,
-"y": 188.5,
-"where": "runtime 1",
-"text": "Time-series worker is suspended: it waits for the next sample's time.",
-"note": "",
-"source": 2
-},
-{
-"panel": 0,
-"ms": "-33.866",
-"x": 334.7,
-"y": 188.5,
-"where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1.",
-"note": "",
-"source": 2
-},
-{
-"panel": 0,
-"ms": "-33.844",
-"x": 340.2,
-"y": 188.5,
-"where": "runtime 1",
-"text": "Time-series worker is suspended: it waits for the next sample's time.",
-"note": "",
-"source": 2
-},
-{
-"panel": 0,
-"ms": "-31.817",
-"x": 347.1,
-"y": 188.5,
-"where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1.",
-"note": "",
-"source": 2
-},
-{
-"panel": 0,
-"ms": "-31.789",
-"x": 359.6,
-"y": 188.5,
-"where": "runtime 1",
-"text": "Time-series worker blocks runtime 1: it waits for the guard, which event receiver holds, suspended, on no thread.",
-"note": "the one thread blocks: nobody will resume the receiver",
-"source": 3
 },
 {
 "panel": 1,
-"ms": "-2.919",
-"x": 366.2,
+"ms": "-5.073",
+"x": 353.0,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
-"source": 4
+"source": 3
 },
 {
 "panel": 1,
-"ms": "-2.902",
-"x": 371.5,
+"ms": "-5.052",
+"x": 358.7,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
+"source": 3
+},
+{
+"panel": 0,
+"ms": "-4.437",
+"x": 363.8,
+"y": 188.5,
+"where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
+"note": "",
+"source": 2
+},
+{
+"panel": 0,
+"ms": "-4.414",
+"x": 369.6,
+"y": 188.5,
+"where": "runtime 1",
+"text": "Time-series worker is suspended: it waits for the next sample's time.",
+"note": "",
+"source": 2
+},
+{
+"panel": 0,
+"ms": "-2.398",
+"x": 379.7,
+"y": 188.5,
+"where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
+"note": "",
+"source": 2
+},
+{
+"panel": 0,
+"ms": "-2.382",
+"x": 385.3,
+"y": 188.5,
+"where": "runtime 1",
+"text": "Time-series worker is suspended: it waits for the next sample's time.",
+"note": "",
+"source": 2
+},
+{
+"panel": 0,
+"ms": "-0.364",
+"x": 395.4,
+"y": 188.5,
+"where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
+"note": "",
+"source": 2
+},
+{
+"panel": 0,
+"ms": "-0.352",
+"x": 407.9,
+"y": 188.5,
+"where": "runtime 1",
+"text": "Time-series worker blocks runtime 1: it waits for the guard, which event receiver holds, suspended, on no thread.",
+"note": "the one thread blocks: nobody will resume the receiver",
 "source": 4
 },
 {
 "panel": 0,
 "ms": "0.000",
-"x": 375.8,
+"x": 414.8,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -240,7 +240,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 375.8,
+"x": 414.8,
 "y": 371.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -250,7 +250,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.005",
-"x": 375.9,
+"x": 415.1,
 "y": 118.5,
 "where": "window",
 "text": "The window is frozen.",
@@ -259,8 +259,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.007",
-"x": 376.0,
+"ms": "0.008",
+"x": 415.1,
 "y": 118.5,
 "where": "window",
 "text": "The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread.",
@@ -269,8 +269,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.053",
-"x": 376.7,
+"ms": "0.043",
+"x": 416.3,
 "y": 118.5,
 "where": "observer",
 "text": "The run's outcome: stuck.",
@@ -279,8 +279,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.145",
-"x": 377.9,
+"ms": "0.123",
+"x": 418.2,
 "y": 441.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -289,8 +289,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.147",
-"x": 377.9,
+"ms": "0.125",
+"x": 418.3,
 "y": 441.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -299,58 +299,48 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.164",
-"x": 378.3,
-"y": 483.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"ms": "0.146",
+"x": 419.1,
+"y": 606.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": 9
 },
 {
 "panel": 1,
-"ms": "0.173",
-"x": 381.0,
-"y": 483.5,
-"where": "runtime 1",
+"ms": "0.167",
+"x": 424.8,
+"y": 606.5,
+"where": "runtime 2",
 "text": "Event receiver is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.177",
-"x": 382.4,
+"ms": "0.189",
+"x": 425.6,
 "y": 483.5,
 "where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.396",
-"x": 450.1,
-"y": 483.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.487",
-"x": 451.3,
+"ms": "0.437",
+"x": 432.2,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
-"source": 4
+"source": 3
 },
 {
 "panel": 1,
-"ms": "0.491",
-"x": 454.3,
+"ms": "0.442",
+"x": 435.9,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -359,8 +349,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.496",
-"x": 457.8,
+"ms": "0.485",
+"x": 466.7,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -369,8 +359,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.634",
-"x": 558.0,
+"ms": "0.598",
+"x": 547.7,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
@@ -379,8 +369,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.650",
-"x": 569.9,
+"ms": "0.604",
+"x": 552.2,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
@@ -389,58 +379,38 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.654",
-"x": 573.0,
-"y": 606.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"ms": "0.651",
+"x": 553.6,
+"y": 483.5,
+"where": "runtime 1",
+"text": "Event receiver has ended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.661",
-"x": 575.0,
-"y": 606.5,
-"where": "runtime 2",
-"text": "Pool is suspended: it waits for its connections.",
+"ms": "0.658",
+"x": 556.9,
+"y": 483.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.671",
-"x": 577.9,
-"y": 606.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.805",
-"x": 617.8,
-"y": 606.5,
-"where": "runtime 2",
+"ms": "0.766",
+"x": 602.5,
+"y": 483.5,
+"where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
 "source": 12
 },
 {
 "panel": 1,
-"ms": "0.830",
-"x": 618.3,
-"y": 483.5,
-"where": "runtime 1",
-"text": "Runtime 1 ends.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.911",
-"x": 628.4,
+"ms": "0.793",
+"x": 603.4,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -449,21 +419,31 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "1.011",
-"x": 629.4,
-"y": 441.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 0.9 ms.",
+"ms": "0.847",
+"x": 613.9,
+"y": 483.5,
+"where": "runtime 1",
+"text": "Runtime 1 ends.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "1.076",
+"ms": "0.924",
+"x": 620.0,
+"y": 441.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 0.8 ms.",
+"note": "",
+"source": -1
+},
+{
+"panel": 1,
+"ms": "1.050",
 "x": 630.0,
 "y": 371.5,
 "where": "window",
-"text": "The logout has returned, after 1.1 ms.",
+"text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, stopped: no lock, and all have ended",
 "source": -1
 }
@@ -518,22 +498,6 @@ const recordings = [
 ]
 },
 {
-"file": "broken-example/mutex_problem/client.cpp",
-"first": 101,
-"mark": 4,
-"lines": [
-"",
-"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
-"  if (batch.empty()) co_return;",
-"  {",
-"    const boost::lock_guard<ObservedMutex> guard(shared_.mutex);",
-"    if (!shared_.runtime) co_return;",
-"  }",
-"  const Lease connection = co_await session->pool.acquire();",
-"  connection->insert_samples(session->user, batch);"
-]
-},
-{
 "file": "correct-example/client/client.cpp",
 "first": 92,
 "mark": 4,
@@ -547,6 +511,22 @@ const recordings = [
 "  batch.push_back(scenario::sample_machine());",
 "  ++session->activity->samples_taken;",
 "  if (batch.size() == batch_size) co_await flush(session, batch);"
+]
+},
+{
+"file": "broken-example/mutex_problem/client.cpp",
+"first": 101,
+"mark": 4,
+"lines": [
+"",
+"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
+"  if (batch.empty()) co_return;",
+"  {",
+"    const boost::lock_guard<ObservedMutex> guard(shared_.mutex);",
+"    if (!shared_.runtime) co_return;",
+"  }",
+"  const Lease connection = co_await session->pool.acquire();",
+"  connection->insert_samples(session->user, batch);"
 ]
 },
 {
@@ -680,7 +660,7 @@ const recordings = [
 ],
 "questions": [
 {
-"step": 18,
+"step": 20,
 "question": "The receiver is suspended with the guard, and the worker's batch is full. It locks the same mutex, on the one thread there is.",
 "answers": [
 "It gets the guard: the receiver is not running",
@@ -705,7 +685,7 @@ const recordings = [
 99.5,
 639.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-deadlock\" width=\"640\" height=\"774\" viewBox=\"0 0 640 774\" role=\"img\" aria-labelledby=\"deadlock-title deadlock-desc\">\n<title id=\"deadlock-title\">The one thread waits for a lock that no thread holds</title>\n<desc id=\"deadlock-desc\">The one thread waits for a lock that no thread holds. Broken: the one thread blocks: nobody will resume the receiver. Correct: told, waited for, stopped: no lock, and all have ended. In order: -51.23 ms, broken: Event receiver goes on, on runtime 1; -51.18 ms, broken: Event receiver takes the guard, on runtime 1; -51.17 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line, and does not go on; -46.28 ms, broken: Time-series worker goes on, on runtime 1; -46.24 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -44.20 ms, broken: Time-series worker goes on, on runtime 1; -44.18 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -42.16 ms, broken: Time-series worker goes on, on runtime 1; -42.13 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -40.11 ms, broken: Time-series worker goes on, on runtime 1; -40.09 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -38.06 ms, broken: Time-series worker goes on, on runtime 1; -38.03 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -35.92 ms, broken: Time-series worker goes on, on runtime 1; -35.89 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -33.87 ms, broken: Time-series worker goes on, on runtime 1; -33.84 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -31.82 ms, broken: Time-series worker goes on, on runtime 1; -31.79 ms, broken: Time-series worker blocks runtime 1: it waits for the guard, which event receiver holds, suspended, on no thread; -2.92 ms, correct: Time-series worker goes on, on runtime 2; -2.90 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.01 ms, broken: The window is frozen; 0.01 ms, broken: The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread; 0.05 ms, broken: The run&#x27;s outcome: stuck; 0.15 ms, correct: The ladder begins the shutdown; 0.15 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.16 ms, correct: Event receiver goes on, on runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.18 ms, correct: Event receiver goes on, on runtime 1; 0.40 ms, correct: Event receiver has ended; 0.49 ms, correct: Time-series worker goes on, on runtime 2; 0.49 ms, correct: Time-series worker is suspended; 0.50 ms, correct: Time-series worker goes on, on runtime 2; 0.63 ms, correct: Time-series worker stores 4 rows; 0.65 ms, correct: Time-series worker has ended; 0.65 ms, correct: Pool goes on, on runtime 2: it had left runtime 1; 0.66 ms, correct: Pool is suspended: it waits for its connections; 0.67 ms, correct: Pool goes on, on runtime 2; 0.80 ms, correct: Pool has ended; 0.83 ms, correct: Runtime 1 ends; 0.91 ms, correct: Runtime 2 ends; 1.01 ms, correct: The shutdown has returned, after 0.9 ms; 1.08 ms, correct: The logout has returned, after 1.1 ms.</desc>\n<metadata>mutex-deadlock.json sha256 8014c0e235cb54dfba183a1f452aff2d88dad9a937f1eb35156f6e4557362fd2; correct-logout.json sha256 0cfe4e6500b57321e11a41e36f33c72bc21b7d7afe57e9f5d7aa66cd6987c18a</metadata>\n<style>\n.recorded-deadlock text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-deadlock path,.recorded-deadlock .rung{fill:none}\n.recorded-deadlock .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke-width:1}\n.recorded-deadlock .strong,.recorded-deadlock .bad,.recorded-deadlock .good,.recorded-deadlock .title{font-weight:bold}\n.recorded-deadlock .title{font-size:20px}\n.recorded-deadlock .blocked{fill:url(#deadlock-blocked)}\n.recorded-deadlock .stripe{stroke-width:1.2;opacity:.5}\n.recorded-deadlock .hatch{stroke-width:2.6}\n.recorded-deadlock .end{stroke-width:5}\n.recorded-deadlock .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-deadlock .rail{stroke-width:1.6}\n.recorded-deadlock .beat{stroke-width:1.6}\n.recorded-deadlock .ribbon{stroke-width:32}\n.recorded-deadlock .inner{stroke-width:29}\n.recorded-deadlock .over{stroke:url(#deadlock-guard);stroke-width:29}\n.recorded-deadlock .badline,.recorded-deadlock .goodline{stroke-width:2.4}\n.recorded-deadlock .moment{stroke-dasharray:1 3}\n.recorded-deadlock .rung{stroke-width:1.6}\n.recorded-deadlock .cross{stroke-width:2}\n.recorded-deadlock .page{fill:#ffffff}\n.recorded-deadlock text{fill:#1f2328}\n.recorded-deadlock .halo{stroke:#ffffff}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke:#d1d9e0}\n.recorded-deadlock .quiet{fill:#59636e}\n.recorded-deadlock .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-deadlock .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-deadlock .late{fill:#fdecec;stroke:#b91c26}\n.recorded-deadlock .blocked{stroke:#b91c26}\n.recorded-deadlock .stripe{stroke:#b91c26}\n.recorded-deadlock .tint{fill:#fdecec}\n.recorded-deadlock .hatch{stroke:#e5ab45}\n.recorded-deadlock .amber{fill:#fff0cf}\n.recorded-deadlock .end,.recorded-deadlock .lane,.recorded-deadlock .rail{stroke:#2a66ad}\n.recorded-deadlock .ribbon{stroke:#8a5000}\n.recorded-deadlock .inner{stroke:#fff0cf}\n.recorded-deadlock .held{fill:#8a5000}\n.recorded-deadlock .bad{fill:#b91c26}\n.recorded-deadlock .badline{stroke:#b91c26}\n.recorded-deadlock .good{fill:#1a7f37}\n.recorded-deadlock .goodline{stroke:#1a7f37}\n.recorded-deadlock .beat,.recorded-deadlock .moment{stroke:#59636e}\n.recorded-deadlock .gone{fill:#59636e}\n.recorded-deadlock .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-deadlock .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-deadlock .page{fill:#0d1117}\n.recorded-deadlock text{fill:#e6edf3}\n.recorded-deadlock .halo{stroke:#0d1117}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke:#363d46}\n.recorded-deadlock .quiet{fill:#9aa4af}\n.recorded-deadlock .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-deadlock .other{fill:#1c2128;stroke:#7d8792}\n.recorded-deadlock .late{fill:#3a1518;stroke:#ff8079}\n.recorded-deadlock .blocked{stroke:#ff8079}\n.recorded-deadlock .stripe{stroke:#ff8079}\n.recorded-deadlock .tint{fill:#3a1518}\n.recorded-deadlock .hatch{stroke:#8a6420}\n.recorded-deadlock .amber{fill:#33260c}\n.recorded-deadlock .end,.recorded-deadlock .lane,.recorded-deadlock .rail{stroke:#6fb1fc}\n.recorded-deadlock .ribbon{stroke:#f0b04c}\n.recorded-deadlock .inner{stroke:#33260c}\n.recorded-deadlock .held{fill:#f0b04c}\n.recorded-deadlock .bad{fill:#ff8079}\n.recorded-deadlock .badline{stroke:#ff8079}\n.recorded-deadlock .good{fill:#4cc15f}\n.recorded-deadlock .goodline{stroke:#4cc15f}\n.recorded-deadlock .beat,.recorded-deadlock .moment{stroke:#9aa4af}\n.recorded-deadlock .gone{fill:#9aa4af}\n.recorded-deadlock .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-deadlock .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"deadlock-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"deadlock-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"774\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 288.5L630 288.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M375.8 95.5L375.8 278.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 188.5L660 188.5\"/>\n<path class=\"ribbon\" d=\"M90 188.5H202.7M202.2 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"inner\" d=\"M90 188.5H202.7M202.2 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"over\" d=\"M90 188.5H202.7M202.2 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"lane\" d=\"M90 265H333.1q7 0 7 -7V195.5q0 -7 7 -7\" data-from=\"0\" data-to=\"17\"/>\n<rect class=\"page\" x=\"138\" y=\"255\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M202.2 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"2\" data-to=\"25\"/>\n<rect class=\"amber\" x=\"320.3\" y=\"220.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"90\" y=\"176.5\" width=\"112.2\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"2\"/>\n<rect class=\"task\" x=\"260\" y=\"180.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"3\" data-to=\"4\"/>\n<rect class=\"task\" x=\"272.7\" y=\"180.5\" width=\"5.4\" height=\"16\" rx=\"2.7\" data-from=\"5\" data-to=\"6\"/>\n<rect class=\"task\" x=\"285\" y=\"180.5\" width=\"5.4\" height=\"16\" rx=\"2.7\" data-from=\"7\" data-to=\"8\"/>\n<rect class=\"task\" x=\"297.4\" y=\"180.5\" width=\"5.4\" height=\"16\" rx=\"2.7\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"309.7\" y=\"180.5\" width=\"5.5\" height=\"16\" rx=\"2.8\" data-from=\"11\" data-to=\"12\"/>\n<rect class=\"task\" x=\"322.2\" y=\"180.5\" width=\"5.6\" height=\"16\" rx=\"2.8\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"334.7\" y=\"180.5\" width=\"5.4\" height=\"16\" rx=\"2.7\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"347.1\" y=\"176.5\" width=\"312.9\" height=\"24\" rx=\"3\" data-from=\"17\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"359.6\" y=\"176.5\" width=\"300.4\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"25\"/>\n<rect class=\"blocked\" x=\"359.6\" y=\"176.5\" width=\"300.4\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"404.3\" y=\"178.5\" width=\"192.1\" height=\"20\" rx=\"3\" data-from=\"18\" data-to=\"18\"/>\n<path class=\"beat\" d=\"M266 110.5L266 126.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"beat\" d=\"M294.1 110.5L294.1 126.5\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"beat\" d=\"M322.1 110.5L322.1 126.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"beat\" d=\"M359.8 110.5L359.8 126.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"beat\" d=\"M364.3 110.5L364.3 126.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"beat\" d=\"M375.6 110.5L375.6 126.5\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"tint\" x=\"376\" y=\"106.5\" width=\"284\" height=\"24\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"blocked\" x=\"376\" y=\"106.5\" width=\"284\" height=\"24\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"414.7\" y=\"108.5\" width=\"187.6\" height=\"20\" rx=\"3\" data-from=\"24\" data-to=\"24\"/>\n<path class=\"rail\" d=\"M375.8 106.5L375.8 130.5\" data-from=\"21\" data-to=\"25\"/>\n<path class=\"badline\" d=\"M353.6 182.5l12 12m0 -12l-12 12\" data-from=\"18\" data-to=\"18\"/>\n<path class=\"badline\" d=\"M359.6 180.5L359.6 164.5\" data-from=\"18\" data-to=\"18\"/>\n<path class=\"goodline\" d=\"M12 311.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M375.8 348.5L375.8 627.5\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"rule\" d=\"M90 371.5L660 371.5\"/>\n<path class=\"rule\" d=\"M90 441.5L660 441.5\"/>\n<path class=\"rule\" d=\"M90 483.5L618.3 483.5\"/>\n<rect class=\"gone\" x=\"614.3\" y=\"479.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"41\" data-to=\"41\"/>\n<path class=\"rule\" d=\"M90 606.5L628.4 606.5\"/>\n<rect class=\"gone\" x=\"624.4\" y=\"602.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"42\" data-to=\"42\"/>\n<path class=\"lane\" d=\"M90 572H559q7 0 7 7V599.5q0 7 7 7\" data-from=\"19\" data-to=\"37\"/>\n<rect class=\"page\" x=\"259.8\" y=\"562\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"lane\" d=\"M90 518H364.3q7 0 7 -7V490.5q0 -7 7 -7\" data-from=\"19\" data-to=\"28\"/>\n<rect class=\"page\" x=\"149.1\" y=\"508\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"lane\" d=\"M90 545H437.3q7 0 7 7V599.5q0 7 7 7\" data-from=\"19\" data-to=\"32\"/>\n<rect class=\"page\" x=\"119.4\" y=\"535\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"19\" data-to=\"19\"/>\n<rect class=\"task\" x=\"366.2\" y=\"598.5\" width=\"5.4\" height=\"16\" rx=\"2.7\" data-from=\"19\" data-to=\"20\"/>\n<rect class=\"task\" x=\"378.3\" y=\"471.5\" width=\"71.8\" height=\"24\" rx=\"3\" data-from=\"28\" data-to=\"31\"/>\n<path class=\"end\" d=\"M449.1 470.5L449.1 496.5\" data-from=\"31\" data-to=\"31\"/>\n<rect class=\"task\" x=\"451.3\" y=\"594.5\" width=\"118.6\" height=\"24\" rx=\"3\" data-from=\"32\" data-to=\"36\"/>\n<path class=\"end\" d=\"M568.9 593.5L568.9 619.5\" data-from=\"36\" data-to=\"36\"/>\n<rect class=\"task\" x=\"573\" y=\"594.5\" width=\"44.8\" height=\"24\" rx=\"3\" data-from=\"37\" data-to=\"40\"/>\n<path class=\"end\" d=\"M616.8 593.5L616.8 619.5\" data-from=\"40\" data-to=\"40\"/>\n<path class=\"beat\" d=\"M375.8 363.5L375.8 379.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rail\" d=\"M375.8 359.5L375.8 383.5\" data-from=\"22\" data-to=\"44\"/>\n<path class=\"rail\" d=\"M375.8 371.5H630m0 -12v24\" data-from=\"22\" data-to=\"44\"/>\n<rect class=\"page\" x=\"448.7\" y=\"361.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"44\" data-to=\"44\"/>\n<circle class=\"rung\" cx=\"377.9\" cy=\"441.5\" r=\"4.5\" data-from=\"27\" data-to=\"27\"/>\n<path class=\"goodline\" d=\"M624 371.5l5 6l8 -12\" data-from=\"44\" data-to=\"44\"/>\n<path class=\"goodline\" d=\"M630 379.5L630 394.5\" data-from=\"44\" data-to=\"44\"/>\n<path class=\"axis\" d=\"M90 639.5L630 639.5\"/>\n<path class=\"beat\" d=\"M216 639.5L216 644.5\"/>\n<path class=\"beat\" d=\"M375.8 639.5L375.8 644.5\"/>\n<path class=\"beat\" d=\"M461 639.5L461 644.5\"/>\n<rect class=\"task\" x=\"90\" y=\"699.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 706.5L228.3 706.5\"/>\n<path class=\"ribbon\" d=\"M492.4 706.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 706.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 706.5h18\" style=\"stroke-width:13\"/>\n<rect class=\"tint\" x=\"90\" y=\"723.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"723.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"beat\" d=\"M275.3 723.5L275.3 737.5\"/>\n<path class=\"end\" d=\"M481.8 723.5L481.8 737.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"750.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"489.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">The one thread waits for a lock that no thread holds</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"260.2\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, deadlock</text>\n<text class=\"strong\" x=\"292.2\" y=\"64\" textLength=\"49.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">: stuck</text>\n<text class=\"halo quiet\" x=\"340.7\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"253.2\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"194\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"quiet\" x=\"142\" y=\"270.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"held strong\" x=\"324.3\" y=\"236\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver holds the guard</text>\n<text class=\"\" x=\"95\" y=\"194\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"408.3\" y=\"194\" textLength=\"184.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">worker waits for the guard</text>\n<text class=\"\" x=\"418.7\" y=\"124\" textLength=\"179.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">logout waits for the guard</text>\n<text class=\"halo bad\" x=\"152.7\" y=\"160\" textLength=\"413.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">the one thread blocks: nobody will resume the receiver</text>\n<text class=\"strong\" x=\"32\" y=\"317\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"317\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"44\" data-to=\"44\">: finished</text>\n<text class=\"halo quiet\" x=\"340.7\" y=\"343\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"22\" data-to=\"22\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"550.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"377\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"447\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"489\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"612\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"263.8\" y=\"577.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">pool: suspended</text>\n<text class=\"quiet\" x=\"153.1\" y=\"523.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">receiver: suspended</text>\n<text class=\"quiet\" x=\"123.4\" y=\"550.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">worker waits for the next sample&#x27;s time</text>\n<text class=\"\" x=\"385.7\" y=\"489\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"28\" data-to=\"28\">receiver</text>\n<text class=\"\" x=\"458.6\" y=\"612\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">worker: 4 rows</text>\n<text class=\"\" x=\"580.3\" y=\"612\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">pool</text>\n<text class=\"\" x=\"452.7\" y=\"377\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"44\" data-to=\"44\">logout: 1.1 ms</text>\n<text class=\"halo\" x=\"386.9\" y=\"447\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">wait</text>\n<text class=\"halo good\" x=\"230.3\" y=\"409\" textLength=\"399.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"44\" data-to=\"44\">told, waited for, stopped: no lock, and all have ended</text>\n<text class=\"halo quiet\" x=\"189.8\" y=\"662\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">−50 ms</text>\n<text class=\"halo quiet\" x=\"371.4\" y=\"662\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"437\" y=\"662\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"684\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"712\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"712\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"712\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"736\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"736\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"496.8\" y=\"736\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"760\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-deadlock\" width=\"640\" height=\"774\" viewBox=\"0 0 640 774\" role=\"img\" aria-labelledby=\"deadlock-title deadlock-desc\">\n<title id=\"deadlock-title\">The one thread waits for a lock that no thread holds</title>\n<desc id=\"deadlock-desc\">The one thread waits for a lock that no thread holds. Broken: the one thread blocks: nobody will resume the receiver. Correct: told, waited for, stopped: no lock, and all have ended. In order: -19.36 ms, broken: Event receiver goes on, on runtime 1; -19.32 ms, broken: Event receiver takes the guard, on runtime 1; -19.31 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line, and does not go on; -17.49 ms, broken: Time-series worker goes on, on runtime 1; -17.46 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -12.64 ms, broken: Time-series worker goes on, on runtime 1; -12.61 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -10.58 ms, broken: Time-series worker goes on, on runtime 1; -10.56 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -8.54 ms, broken: Time-series worker goes on, on runtime 1; -8.52 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -6.48 ms, broken: Time-series worker goes on, on runtime 1; -6.45 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -4.44 ms, broken: Time-series worker goes on, on runtime 1; -4.41 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -2.40 ms, broken: Time-series worker goes on, on runtime 1; -2.38 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.36 ms, broken: Time-series worker goes on, on runtime 1; -0.35 ms, broken: Time-series worker blocks runtime 1: it waits for the guard, which event receiver holds, suspended, on no thread; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.01 ms, broken: The window is frozen; 0.01 ms, broken: The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread; 0.04 ms, broken: The run&#x27;s outcome: stuck; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms.</desc>\n<metadata>mutex-deadlock.json sha256 f942301e558896b3452e4fc8e110b21b87f64206c7973a21bae3ca32590fc128; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-deadlock text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-deadlock path,.recorded-deadlock .rung{fill:none}\n.recorded-deadlock .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke-width:1}\n.recorded-deadlock .strong,.recorded-deadlock .bad,.recorded-deadlock .good,.recorded-deadlock .title{font-weight:bold}\n.recorded-deadlock .title{font-size:20px}\n.recorded-deadlock .blocked{fill:url(#deadlock-blocked)}\n.recorded-deadlock .stripe{stroke-width:1.2;opacity:.5}\n.recorded-deadlock .hatch{stroke-width:2.6}\n.recorded-deadlock .end{stroke-width:5}\n.recorded-deadlock .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-deadlock .rail{stroke-width:1.6}\n.recorded-deadlock .beat{stroke-width:1.6}\n.recorded-deadlock .ribbon{stroke-width:32}\n.recorded-deadlock .inner{stroke-width:29}\n.recorded-deadlock .over{stroke:url(#deadlock-guard);stroke-width:29}\n.recorded-deadlock .badline,.recorded-deadlock .goodline{stroke-width:2.4}\n.recorded-deadlock .moment{stroke-dasharray:1 3}\n.recorded-deadlock .rung{stroke-width:1.6}\n.recorded-deadlock .cross{stroke-width:2}\n.recorded-deadlock .page{fill:#ffffff}\n.recorded-deadlock text{fill:#1f2328}\n.recorded-deadlock .halo{stroke:#ffffff}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke:#d1d9e0}\n.recorded-deadlock .quiet{fill:#59636e}\n.recorded-deadlock .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-deadlock .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-deadlock .late{fill:#fdecec;stroke:#b91c26}\n.recorded-deadlock .blocked{stroke:#b91c26}\n.recorded-deadlock .stripe{stroke:#b91c26}\n.recorded-deadlock .tint{fill:#fdecec}\n.recorded-deadlock .hatch{stroke:#e5ab45}\n.recorded-deadlock .amber{fill:#fff0cf}\n.recorded-deadlock .end,.recorded-deadlock .lane,.recorded-deadlock .rail{stroke:#2a66ad}\n.recorded-deadlock .ribbon{stroke:#8a5000}\n.recorded-deadlock .inner{stroke:#fff0cf}\n.recorded-deadlock .held{fill:#8a5000}\n.recorded-deadlock .bad{fill:#b91c26}\n.recorded-deadlock .badline{stroke:#b91c26}\n.recorded-deadlock .good{fill:#1a7f37}\n.recorded-deadlock .goodline{stroke:#1a7f37}\n.recorded-deadlock .beat,.recorded-deadlock .moment{stroke:#59636e}\n.recorded-deadlock .gone{fill:#59636e}\n.recorded-deadlock .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-deadlock .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-deadlock .page{fill:#0d1117}\n.recorded-deadlock text{fill:#e6edf3}\n.recorded-deadlock .halo{stroke:#0d1117}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke:#363d46}\n.recorded-deadlock .quiet{fill:#9aa4af}\n.recorded-deadlock .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-deadlock .other{fill:#1c2128;stroke:#7d8792}\n.recorded-deadlock .late{fill:#3a1518;stroke:#ff8079}\n.recorded-deadlock .blocked{stroke:#ff8079}\n.recorded-deadlock .stripe{stroke:#ff8079}\n.recorded-deadlock .tint{fill:#3a1518}\n.recorded-deadlock .hatch{stroke:#8a6420}\n.recorded-deadlock .amber{fill:#33260c}\n.recorded-deadlock .end,.recorded-deadlock .lane,.recorded-deadlock .rail{stroke:#6fb1fc}\n.recorded-deadlock .ribbon{stroke:#f0b04c}\n.recorded-deadlock .inner{stroke:#33260c}\n.recorded-deadlock .held{fill:#f0b04c}\n.recorded-deadlock .bad{fill:#ff8079}\n.recorded-deadlock .badline{stroke:#ff8079}\n.recorded-deadlock .good{fill:#4cc15f}\n.recorded-deadlock .goodline{stroke:#4cc15f}\n.recorded-deadlock .beat,.recorded-deadlock .moment{stroke:#9aa4af}\n.recorded-deadlock .gone{fill:#9aa4af}\n.recorded-deadlock .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-deadlock .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"deadlock-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"deadlock-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"774\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 288.5L630 288.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M414.8 95.5L414.8 278.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 188.5L660 188.5\"/>\n<path class=\"ribbon\" d=\"M90 188.5H203.3M202.8 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"inner\" d=\"M90 188.5H203.3M202.8 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"over\" d=\"M90 188.5H203.3M202.8 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"lane\" d=\"M90 265H381.4q7 0 7 -7V195.5q0 -7 7 -7\" data-from=\"0\" data-to=\"19\"/>\n<rect class=\"page\" x=\"91.4\" y=\"255\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M202.8 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"2\" data-to=\"25\"/>\n<rect class=\"amber\" x=\"320.6\" y=\"220.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"90\" y=\"176.5\" width=\"112.8\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"2\"/>\n<rect class=\"task\" x=\"262.7\" y=\"180.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"3\" data-to=\"4\"/>\n<rect class=\"task\" x=\"286.5\" y=\"180.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"5\" data-to=\"6\"/>\n<rect class=\"task\" x=\"302.7\" y=\"180.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"7\" data-to=\"8\"/>\n<rect class=\"task\" x=\"321.7\" y=\"180.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"337.6\" y=\"180.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"11\" data-to=\"12\"/>\n<rect class=\"task\" x=\"363.8\" y=\"180.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"379.7\" y=\"180.5\" width=\"5.6\" height=\"16\" rx=\"2.8\" data-from=\"17\" data-to=\"18\"/>\n<rect class=\"task\" x=\"395.4\" y=\"176.5\" width=\"264.6\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"407.9\" y=\"176.5\" width=\"252.1\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"25\"/>\n<rect class=\"blocked\" x=\"407.9\" y=\"176.5\" width=\"252.1\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"428.4\" y=\"178.5\" width=\"192.1\" height=\"20\" rx=\"3\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"beat\" d=\"M275.8 110.5L275.8 126.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"beat\" d=\"M311.8 110.5L311.8 126.5\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"beat\" d=\"M349.9 110.5L349.9 126.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"beat\" d=\"M410.9 110.5L410.9 126.5\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"tint\" x=\"415.1\" y=\"106.5\" width=\"244.9\" height=\"24\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"blocked\" x=\"415.1\" y=\"106.5\" width=\"244.9\" height=\"24\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"434.2\" y=\"108.5\" width=\"187.6\" height=\"20\" rx=\"3\" data-from=\"24\" data-to=\"24\"/>\n<path class=\"rail\" d=\"M414.8 106.5L414.8 130.5\" data-from=\"21\" data-to=\"25\"/>\n<path class=\"badline\" d=\"M401.9 182.5l12 12m0 -12l-12 12\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"badline\" d=\"M407.9 180.5L407.9 164.5\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"goodline\" d=\"M12 311.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M414.8 348.5L414.8 627.5\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"rule\" d=\"M90 371.5L660 371.5\"/>\n<path class=\"rule\" d=\"M90 441.5L660 441.5\"/>\n<path class=\"rule\" d=\"M90 483.5L613.9 483.5\"/>\n<rect class=\"gone\" x=\"609.9\" y=\"479.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"40\" data-to=\"40\"/>\n<path class=\"rule\" d=\"M90 606.5L603.4 606.5\"/>\n<rect class=\"gone\" x=\"599.4\" y=\"602.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"39\" data-to=\"39\"/>\n<path class=\"lane\" d=\"M90 572H542.9q7 0 7 -7V490.5q0 -7 7 -7\" data-from=\"13\" data-to=\"37\"/>\n<rect class=\"page\" x=\"251.7\" y=\"562\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"lane\" d=\"M90 545H418.2q7 0 7 7V599.5q0 7 7 7\" data-from=\"13\" data-to=\"31\"/>\n<rect class=\"page\" x=\"109.8\" y=\"535\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"lane\" d=\"M90 518H411.6q7 0 7 -7V490.5q0 -7 7 -7\" data-from=\"13\" data-to=\"30\"/>\n<rect class=\"page\" x=\"172.8\" y=\"508\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"353\" y=\"598.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"419.1\" y=\"598.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"28\" data-to=\"29\"/>\n<rect class=\"task\" x=\"425.6\" y=\"471.5\" width=\"127.9\" height=\"24\" rx=\"3\" data-from=\"30\" data-to=\"36\"/>\n<path class=\"end\" d=\"M552.6 470.5L552.6 496.5\" data-from=\"36\" data-to=\"36\"/>\n<rect class=\"task\" x=\"432.2\" y=\"594.5\" width=\"120\" height=\"24\" rx=\"3\" data-from=\"31\" data-to=\"35\"/>\n<path class=\"end\" d=\"M551.2 593.5L551.2 619.5\" data-from=\"35\" data-to=\"35\"/>\n<rect class=\"task\" x=\"556.9\" y=\"471.5\" width=\"45.6\" height=\"24\" rx=\"3\" data-from=\"37\" data-to=\"38\"/>\n<path class=\"end\" d=\"M601.5 470.5L601.5 496.5\" data-from=\"38\" data-to=\"38\"/>\n<path class=\"beat\" d=\"M413.7 363.5L413.7 379.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rail\" d=\"M414.8 359.5L414.8 383.5\" data-from=\"22\" data-to=\"42\"/>\n<path class=\"rail\" d=\"M414.8 371.5H630m0 -12v24\" data-from=\"22\" data-to=\"42\"/>\n<rect class=\"page\" x=\"468.2\" y=\"361.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"42\" data-to=\"42\"/>\n<circle class=\"rung\" cx=\"418.3\" cy=\"441.5\" r=\"4.5\" data-from=\"27\" data-to=\"27\"/>\n<path class=\"goodline\" d=\"M624 371.5l5 6l8 -12\" data-from=\"42\" data-to=\"42\"/>\n<path class=\"goodline\" d=\"M630 379.5L630 394.5\" data-from=\"42\" data-to=\"42\"/>\n<path class=\"axis\" d=\"M90 639.5L630 639.5\"/>\n<path class=\"beat\" d=\"M313.7 639.5L313.7 644.5\"/>\n<path class=\"beat\" d=\"M414.8 639.5L414.8 644.5\"/>\n<rect class=\"task\" x=\"90\" y=\"699.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 706.5L228.3 706.5\"/>\n<path class=\"ribbon\" d=\"M492.4 706.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 706.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 706.5h18\" style=\"stroke-width:13\"/>\n<rect class=\"tint\" x=\"90\" y=\"723.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"723.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"beat\" d=\"M275.3 723.5L275.3 737.5\"/>\n<path class=\"end\" d=\"M481.8 723.5L481.8 737.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"750.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"489.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">The one thread waits for a lock that no thread holds</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"260.2\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, deadlock</text>\n<text class=\"strong\" x=\"292.2\" y=\"64\" textLength=\"49.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">: stuck</text>\n<text class=\"halo quiet\" x=\"379.7\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"253.2\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"194\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"quiet\" x=\"95.4\" y=\"270.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker waits for the next sample&#x27;s time</text>\n<text class=\"held strong\" x=\"324.6\" y=\"236\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver holds the guard</text>\n<text class=\"\" x=\"95.3\" y=\"194\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"432.4\" y=\"194\" textLength=\"184.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">worker waits for the guard</text>\n<text class=\"\" x=\"438.2\" y=\"124\" textLength=\"179.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">logout waits for the guard</text>\n<text class=\"halo bad\" x=\"201\" y=\"160\" textLength=\"413.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">the one thread blocks: nobody will resume the receiver</text>\n<text class=\"strong\" x=\"32\" y=\"317\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"317\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">: finished</text>\n<text class=\"halo quiet\" x=\"379.7\" y=\"343\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"22\" data-to=\"22\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"550.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"377\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"447\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"489\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"612\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"255.7\" y=\"577.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">pool: suspended</text>\n<text class=\"quiet\" x=\"113.8\" y=\"550.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"176.8\" y=\"523.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">receiver: suspended</text>\n<text class=\"\" x=\"461.1\" y=\"489\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">receiver</text>\n<text class=\"\" x=\"440.2\" y=\"612\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"31\" data-to=\"31\">worker: 4 rows</text>\n<text class=\"\" x=\"564.5\" y=\"489\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">pool</text>\n<text class=\"\" x=\"472.2\" y=\"377\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"427.3\" y=\"447\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">wait</text>\n<text class=\"halo good\" x=\"230.3\" y=\"409\" textLength=\"399.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">told, waited for, stopped: no lock, and all have ended</text>\n<text class=\"halo quiet\" x=\"287.4\" y=\"662\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">−10 ms</text>\n<text class=\"halo quiet\" x=\"410.4\" y=\"662\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"90\" y=\"684\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"712\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"712\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"712\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"736\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"736\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"496.8\" y=\"736\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"760\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "forced-stop",
@@ -724,49 +704,49 @@ const recordings = [
 ],
 "steps": [
 {
-"panel": 0,
-"ms": "-49.399",
+"panel": 1,
+"ms": "-5.073",
 "x": 90,
-"y": 326.5,
+"y": 675.5,
 "where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
-"note": "",
-"source": 0
-},
-{
-"panel": 0,
-"ms": "-49.376",
-"x": 99.1,
-"y": 326.5,
-"where": "runtime 2",
-"text": "Time-series worker is suspended: it waits for the next sample's time, and does not go on.",
+"text": "Time-series worker goes on, on runtime 2.",
 "note": "",
 "source": 0
 },
 {
 "panel": 1,
-"ms": "-2.919",
-"x": 162.9,
+"ms": "-5.052",
+"x": 99.3,
 "y": 675.5,
+"where": "runtime 2",
+"text": "Time-series worker is suspended: it waits for the next sample's time.",
+"note": "",
+"source": 0
+},
+{
+"panel": 0,
+"ms": "-4.137",
+"x": 131.3,
+"y": 326.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
 "source": 1
 },
 {
-"panel": 1,
-"ms": "-2.902",
-"x": 171.2,
-"y": 675.5,
+"panel": 0,
+"ms": "-4.117",
+"x": 140.4,
+"y": 326.5,
 "where": "runtime 2",
-"text": "Time-series worker is suspended: it waits for the next sample's time.",
+"text": "Time-series worker is suspended: it waits for the next sample's time, and does not go on.",
 "note": "",
 "source": 1
 },
 {
 "panel": 0,
-"ms": "-0.152",
-"x": 209.5,
+"ms": "-0.288",
+"x": 192.3,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the shutdown.",
@@ -775,8 +755,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.149",
-"x": 209.6,
+"ms": "-0.285",
+"x": 192.8,
 "y": 118.5,
 "where": "window",
 "text": "The window is frozen.",
@@ -785,8 +765,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.148",
-"x": 209.6,
+"ms": "-0.284",
+"x": 193.1,
 "y": 160.5,
 "where": "window",
 "text": "The ladder's rung 'stop': the context is stopped.",
@@ -795,8 +775,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.115",
-"x": 214.9,
+"ms": "-0.219",
+"x": 208.0,
 "y": 202.5,
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
@@ -805,8 +785,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.056",
-"x": 224.4,
+"ms": "-0.192",
+"x": 214.1,
 "y": 326.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -815,28 +795,28 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.022",
-"x": 229.2,
+"ms": "-0.083",
+"x": 225.3,
 "y": 118.5,
 "where": "window",
-"text": "The window is alive again, after 0.1 ms.",
+"text": "The window is alive again, after 0.2 ms.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "-0.020",
-"x": 229.5,
+"ms": "-0.074",
+"x": 226.3,
 "y": 118.5,
 "where": "window",
-"text": "The shutdown has returned, after 0.1 ms.",
+"text": "The shutdown has returned, after 0.2 ms.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
 "ms": "0.000",
-"x": 232.3,
+"x": 236.5,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -846,7 +826,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 232.3,
+"x": 236.5,
 "y": 440.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -856,7 +836,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.003",
-"x": 232.5,
+"x": 236.8,
 "y": 118.5,
 "where": "window",
 "text": "The logout has returned, after 0.0 ms.",
@@ -865,8 +845,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.145",
-"x": 246.0,
+"ms": "0.123",
+"x": 250.6,
 "y": 510.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -875,8 +855,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.147",
-"x": 246.2,
+"ms": "0.125",
+"x": 250.8,
 "y": 510.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -885,58 +865,48 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.164",
-"x": 249.4,
-"y": 552.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"ms": "0.146",
+"x": 255.1,
+"y": 675.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": 5
 },
 {
 "panel": 1,
-"ms": "0.173",
-"x": 252.8,
-"y": 552.5,
-"where": "runtime 1",
+"ms": "0.167",
+"x": 264.3,
+"y": 675.5,
+"where": "runtime 2",
 "text": "Event receiver is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.177",
-"x": 254.5,
+"ms": "0.189",
+"x": 268.7,
 "y": 552.5,
 "where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.396",
-"x": 336.6,
-"y": 552.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.487",
-"x": 347.3,
+"ms": "0.437",
+"x": 291.6,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
-"source": 1
+"source": 0
 },
 {
 "panel": 1,
-"ms": "0.491",
-"x": 350.7,
+"ms": "0.442",
+"x": 295.8,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -945,8 +915,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.496",
-"x": 354.6,
+"ms": "0.485",
+"x": 330.0,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -955,8 +925,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.634",
-"x": 465.8,
+"ms": "0.598",
+"x": 420.3,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
@@ -965,8 +935,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.650",
-"x": 479.0,
+"ms": "0.604",
+"x": 425.2,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
@@ -975,58 +945,38 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.654",
-"x": 483.0,
-"y": 675.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"ms": "0.651",
+"x": 433.1,
+"y": 552.5,
+"where": "runtime 1",
+"text": "Event receiver has ended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.661",
-"x": 485.6,
-"y": 675.5,
-"where": "runtime 2",
-"text": "Pool is suspended: it waits for its connections.",
+"ms": "0.658",
+"x": 437.7,
+"y": 552.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.671",
-"x": 489.3,
-"y": 675.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.805",
-"x": 540.3,
-"y": 675.5,
-"where": "runtime 2",
+"ms": "0.766",
+"x": 494.2,
+"y": 552.5,
+"where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
 "source": 8
 },
 {
 "panel": 1,
-"ms": "0.830",
-"x": 544.7,
-"y": 552.5,
-"where": "runtime 1",
-"text": "Runtime 1 ends.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.911",
-"x": 563.7,
+"ms": "0.793",
+"x": 499.3,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -1035,42 +985,36 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "1.011",
-"x": 572.6,
-"y": 510.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 0.9 ms.",
+"ms": "0.847",
+"x": 517.0,
+"y": 552.5,
+"where": "runtime 1",
+"text": "Runtime 1 ends.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "1.076",
-"x": 578.5,
+"ms": "0.924",
+"x": 523.9,
+"y": 510.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 0.8 ms.",
+"note": "",
+"source": -1
+},
+{
+"panel": 1,
+"ms": "1.050",
+"x": 535.1,
 "y": 440.5,
 "where": "window",
-"text": "The logout has returned, after 1.1 ms.",
+"text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, and only then stopped: nothing is lost",
 "source": -1
 }
 ],
 "sources": [
-{
-"file": "broken-example/arc_problem/client.cpp",
-"first": 81,
-"mark": 4,
-"lines": [
-"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
-"std::vector<Sample> batch;",
-"for (;;) {",
-"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
-"  co_await next_sample.async_wait(asio::use_awaitable);",
-"  batch.push_back(scenario::sample_machine());",
-"  ++session->activity->samples_taken;",
-"  if (batch.size() == batch_size) co_await flush(session, batch);",
-"}"
-]
-},
 {
 "file": "correct-example/client/client.cpp",
 "first": 92,
@@ -1085,6 +1029,22 @@ const recordings = [
 "  batch.push_back(scenario::sample_machine());",
 "  ++session->activity->samples_taken;",
 "  if (batch.size() == batch_size) co_await flush(session, batch);"
+]
+},
+{
+"file": "broken-example/arc_problem/client.cpp",
+"first": 81,
+"mark": 4,
+"lines": [
+"asio::steady_timer next_sample(co_await asio::this_coro::executor);",
+"std::vector<Sample> batch;",
+"for (;;) {",
+"  next_sample.expires_at(surroundings_.next_sample_time(*session->activity));",
+"  co_await next_sample.async_wait(asio::use_awaitable);",
+"  batch.push_back(scenario::sample_machine());",
+"  ++session->activity->samples_taken;",
+"  if (batch.size() == batch_size) co_await flush(session, batch);",
+"}"
 ]
 },
 {
@@ -1226,7 +1186,7 @@ const recordings = [
 99.5,
 708.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-forced-stop\" width=\"640\" height=\"843\" viewBox=\"0 0 640 843\" role=\"img\" aria-labelledby=\"forced-stop-title forced-stop-desc\">\n<title id=\"forced-stop-title\">Stopping the threads does not end the tasks</title>\n<desc id=\"forced-stop-desc\">Stopping the threads does not end the tasks. Broken: nobody will resume this: the threads are gone. Correct: told, waited for, and only then stopped: nothing is lost. In order: -49.40 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; -49.38 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on; -2.92 ms, correct: Time-series worker goes on, on runtime 2; -2.90 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.15 ms, broken: The window begins the shutdown; -0.15 ms, broken: The window is frozen; -0.15 ms, broken: The ladder&#x27;s rung &#x27;stop&#x27;: the context is stopped; -0.11 ms, broken: Runtime 1 ends; -0.06 ms, broken: Runtime 2 ends; -0.02 ms, broken: The window is alive again, after 0.1 ms; -0.02 ms, broken: The shutdown has returned, after 0.1 ms; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The logout has returned, after 0.0 ms; 0.15 ms, correct: The ladder begins the shutdown; 0.15 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.16 ms, correct: Event receiver goes on, on runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.18 ms, correct: Event receiver goes on, on runtime 1; 0.40 ms, correct: Event receiver has ended; 0.49 ms, correct: Time-series worker goes on, on runtime 2; 0.49 ms, correct: Time-series worker is suspended; 0.50 ms, correct: Time-series worker goes on, on runtime 2; 0.63 ms, correct: Time-series worker stores 4 rows; 0.65 ms, correct: Time-series worker has ended; 0.65 ms, correct: Pool goes on, on runtime 2: it had left runtime 1; 0.66 ms, correct: Pool is suspended: it waits for its connections; 0.67 ms, correct: Pool goes on, on runtime 2; 0.80 ms, correct: Pool has ended; 0.83 ms, correct: Runtime 1 ends; 0.91 ms, correct: Runtime 2 ends; 1.01 ms, correct: The shutdown has returned, after 0.9 ms; 1.08 ms, correct: The logout has returned, after 1.1 ms.</desc>\n<metadata>arc-forced-stop.json sha256 9e97615362baf9013ee0a4ce274ae969df530fab58738b1ccb0ea090797e1aa2; correct-logout.json sha256 0cfe4e6500b57321e11a41e36f33c72bc21b7d7afe57e9f5d7aa66cd6987c18a</metadata>\n<style>\n.recorded-forced-stop text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-forced-stop path,.recorded-forced-stop .rung{fill:none}\n.recorded-forced-stop .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke-width:1}\n.recorded-forced-stop .strong,.recorded-forced-stop .bad,.recorded-forced-stop .good,.recorded-forced-stop .title{font-weight:bold}\n.recorded-forced-stop .title{font-size:20px}\n.recorded-forced-stop .blocked{fill:url(#forced-stop-blocked)}\n.recorded-forced-stop .stripe{stroke-width:1.2;opacity:.5}\n.recorded-forced-stop .hatch{stroke-width:2.6}\n.recorded-forced-stop .end{stroke-width:5}\n.recorded-forced-stop .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-forced-stop .rail{stroke-width:1.6}\n.recorded-forced-stop .beat{stroke-width:1.6}\n.recorded-forced-stop .ribbon{stroke-width:32}\n.recorded-forced-stop .inner{stroke-width:29}\n.recorded-forced-stop .over{stroke:url(#forced-stop-guard);stroke-width:29}\n.recorded-forced-stop .badline,.recorded-forced-stop .goodline{stroke-width:2.4}\n.recorded-forced-stop .moment{stroke-dasharray:1 3}\n.recorded-forced-stop .rung{stroke-width:1.6}\n.recorded-forced-stop .cross{stroke-width:2}\n.recorded-forced-stop .page{fill:#ffffff}\n.recorded-forced-stop text{fill:#1f2328}\n.recorded-forced-stop .halo{stroke:#ffffff}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke:#d1d9e0}\n.recorded-forced-stop .quiet{fill:#59636e}\n.recorded-forced-stop .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-forced-stop .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-forced-stop .late{fill:#fdecec;stroke:#b91c26}\n.recorded-forced-stop .blocked{stroke:#b91c26}\n.recorded-forced-stop .stripe{stroke:#b91c26}\n.recorded-forced-stop .tint{fill:#fdecec}\n.recorded-forced-stop .hatch{stroke:#e5ab45}\n.recorded-forced-stop .amber{fill:#fff0cf}\n.recorded-forced-stop .end,.recorded-forced-stop .lane,.recorded-forced-stop .rail{stroke:#2a66ad}\n.recorded-forced-stop .ribbon{stroke:#8a5000}\n.recorded-forced-stop .inner{stroke:#fff0cf}\n.recorded-forced-stop .held{fill:#8a5000}\n.recorded-forced-stop .bad{fill:#b91c26}\n.recorded-forced-stop .badline{stroke:#b91c26}\n.recorded-forced-stop .good{fill:#1a7f37}\n.recorded-forced-stop .goodline{stroke:#1a7f37}\n.recorded-forced-stop .beat,.recorded-forced-stop .moment{stroke:#59636e}\n.recorded-forced-stop .gone{fill:#59636e}\n.recorded-forced-stop .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-forced-stop .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-forced-stop .page{fill:#0d1117}\n.recorded-forced-stop text{fill:#e6edf3}\n.recorded-forced-stop .halo{stroke:#0d1117}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke:#363d46}\n.recorded-forced-stop .quiet{fill:#9aa4af}\n.recorded-forced-stop .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-forced-stop .other{fill:#1c2128;stroke:#7d8792}\n.recorded-forced-stop .late{fill:#3a1518;stroke:#ff8079}\n.recorded-forced-stop .blocked{stroke:#ff8079}\n.recorded-forced-stop .stripe{stroke:#ff8079}\n.recorded-forced-stop .tint{fill:#3a1518}\n.recorded-forced-stop .hatch{stroke:#8a6420}\n.recorded-forced-stop .amber{fill:#33260c}\n.recorded-forced-stop .end,.recorded-forced-stop .lane,.recorded-forced-stop .rail{stroke:#6fb1fc}\n.recorded-forced-stop .ribbon{stroke:#f0b04c}\n.recorded-forced-stop .inner{stroke:#33260c}\n.recorded-forced-stop .held{fill:#f0b04c}\n.recorded-forced-stop .bad{fill:#ff8079}\n.recorded-forced-stop .badline{stroke:#ff8079}\n.recorded-forced-stop .good{fill:#4cc15f}\n.recorded-forced-stop .goodline{stroke:#4cc15f}\n.recorded-forced-stop .beat,.recorded-forced-stop .moment{stroke:#9aa4af}\n.recorded-forced-stop .gone{fill:#9aa4af}\n.recorded-forced-stop .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-forced-stop .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"forced-stop-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"forced-stop-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"843\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 357.5L630 357.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M232.3 95.5L232.3 347.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 202.5L214.9 202.5\"/>\n<rect class=\"gone\" x=\"210.9\" y=\"198.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"rule\" d=\"M90 326.5L224.4 326.5\"/>\n<rect class=\"gone\" x=\"220.4\" y=\"322.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"lane\" d=\"M90 264H660\" data-from=\"0\" data-to=\"32\"/>\n<rect class=\"page\" x=\"280.9\" y=\"254\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 237H660\" data-from=\"0\" data-to=\"32\"/>\n<rect class=\"page\" x=\"210.5\" y=\"227\" width=\"281\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"318.5\" width=\"9.1\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<path class=\"beat\" d=\"M209 110.5L209 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"beat\" d=\"M607.8 110.5L607.8 126.5\" data-from=\"32\" data-to=\"32\"/>\n<path class=\"beat\" d=\"M630 110.5L630 126.5\" data-from=\"32\" data-to=\"32\"/>\n<rect class=\"tint\" x=\"209.6\" y=\"106.5\" width=\"19.6\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<rect class=\"blocked\" x=\"209.6\" y=\"106.5\" width=\"19.6\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<path class=\"rail\" d=\"M209.5 106.5L209.5 130.5\" data-from=\"4\" data-to=\"10\"/>\n<path class=\"rail\" d=\"M209.5 118.5H229.5m0 -12v24\" data-from=\"4\" data-to=\"10\"/>\n<path class=\"rail\" d=\"M232.3 106.5L232.3 130.5\" data-from=\"11\" data-to=\"13\"/>\n<path class=\"rail\" d=\"M232.3 118.5H232.5m0 -12v24\" data-from=\"11\" data-to=\"13\"/>\n<circle class=\"rung\" cx=\"209.6\" cy=\"160.5\" r=\"4.5\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"badline\" d=\"M218.4 258l12 12m0 -12l-12 12\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"badline\" d=\"M224.4 272L224.4 279.5\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"goodline\" d=\"M12 380.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M232.3 417.5L232.3 696.5\" data-from=\"12\" data-to=\"12\"/>\n<path class=\"rule\" d=\"M90 440.5L660 440.5\"/>\n<path class=\"rule\" d=\"M90 510.5L660 510.5\"/>\n<path class=\"rule\" d=\"M90 552.5L544.7 552.5\"/>\n<rect class=\"gone\" x=\"540.7\" y=\"548.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"29\" data-to=\"29\"/>\n<path class=\"rule\" d=\"M90 675.5L563.7 675.5\"/>\n<rect class=\"gone\" x=\"559.7\" y=\"671.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"lane\" d=\"M90 641H469q7 0 7 7V668.5q0 7 7 7\" data-from=\"2\" data-to=\"25\"/>\n<rect class=\"page\" x=\"214.8\" y=\"631\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 587H235.4q7 0 7 -7V559.5q0 -7 7 -7\" data-from=\"2\" data-to=\"16\"/>\n<rect class=\"page\" x=\"128.3\" y=\"577\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 614H333.3q7 0 7 7V668.5q0 7 7 7\" data-from=\"2\" data-to=\"20\"/>\n<rect class=\"page\" x=\"138.1\" y=\"604\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"162.9\" y=\"667.5\" width=\"8.3\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"249.4\" y=\"540.5\" width=\"87.2\" height=\"24\" rx=\"3\" data-from=\"16\" data-to=\"19\"/>\n<path class=\"end\" d=\"M335.6 539.5L335.6 565.5\" data-from=\"19\" data-to=\"19\"/>\n<rect class=\"task\" x=\"347.3\" y=\"663.5\" width=\"131.7\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"24\"/>\n<path class=\"end\" d=\"M478 662.5L478 688.5\" data-from=\"24\" data-to=\"24\"/>\n<rect class=\"task\" x=\"483\" y=\"663.5\" width=\"57.3\" height=\"24\" rx=\"3\" data-from=\"25\" data-to=\"28\"/>\n<path class=\"end\" d=\"M539.3 662.5L539.3 688.5\" data-from=\"28\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M227.8 432.5L227.8 448.5\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"rail\" d=\"M232.3 428.5L232.3 452.5\" data-from=\"12\" data-to=\"32\"/>\n<path class=\"rail\" d=\"M232.3 440.5H578.5m0 -12v24\" data-from=\"12\" data-to=\"32\"/>\n<rect class=\"page\" x=\"351.1\" y=\"430.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"32\" data-to=\"32\"/>\n<circle class=\"rung\" cx=\"246.2\" cy=\"510.5\" r=\"4.5\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"goodline\" d=\"M572.5 440.5l5 6l8 -12\" data-from=\"32\" data-to=\"32\"/>\n<path class=\"goodline\" d=\"M578.5 448.5L578.5 463.5\" data-from=\"32\" data-to=\"32\"/>\n<path class=\"axis\" d=\"M90 708.5L630 708.5\"/>\n<path class=\"beat\" d=\"M139.5 708.5L139.5 713.5\"/>\n<path class=\"beat\" d=\"M232.3 708.5L232.3 713.5\"/>\n<path class=\"beat\" d=\"M358.2 708.5L358.2 713.5\"/>\n<path class=\"beat\" d=\"M595.5 708.5L595.5 713.5\"/>\n<rect class=\"task\" x=\"90\" y=\"768.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 775.5L228.3 775.5\"/>\n<rect class=\"tint\" x=\"90\" y=\"792.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"792.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"beat\" d=\"M275.3 792.5L275.3 806.5\"/>\n<rect class=\"gone\" x=\"477.8\" y=\"795.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n<path class=\"end\" d=\"M99 816.5L99 830.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"419.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">Stopping the threads does not end the tasks</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"254.4\" lengthAdjust=\"spacingAndGlyphs\">Broken: arc_problem, forced-stop</text>\n<text class=\"strong\" x=\"286.4\" y=\"64\" textLength=\"36.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">: lost</text>\n<text class=\"halo quiet\" x=\"197.1\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"11\" data-to=\"11\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"256\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"208\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"332\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"284.9\" y=\"269.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"214.5\" y=\"242.5\" textLength=\"273\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver waits for the server&#x27;s next line</text>\n<text class=\"halo\" x=\"240.5\" y=\"124\" textLength=\"137.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">logout has returned</text>\n<text class=\"halo\" x=\"218.6\" y=\"166\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">stop</text>\n<text class=\"halo bad\" x=\"60\" y=\"294\" textLength=\"345.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">nobody will resume this: the threads are gone</text>\n<text class=\"strong\" x=\"32\" y=\"386\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"386\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">: finished</text>\n<text class=\"halo quiet\" x=\"197.1\" y=\"412\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"619.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"446\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"516\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"558\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"681\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"218.8\" y=\"646.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">pool: suspended</text>\n<text class=\"quiet\" x=\"132.3\" y=\"592.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver</text>\n<text class=\"quiet\" x=\"142.1\" y=\"619.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker: suspended</text>\n<text class=\"\" x=\"264.6\" y=\"558\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">receiver</text>\n<text class=\"\" x=\"361.2\" y=\"681\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">worker: 4 rows</text>\n<text class=\"\" x=\"496.5\" y=\"681\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">pool</text>\n<text class=\"\" x=\"355.1\" y=\"446\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">logout: 1.1 ms</text>\n<text class=\"halo\" x=\"255.2\" y=\"516\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">wait</text>\n<text class=\"halo good\" x=\"226.5\" y=\"478\" textLength=\"403.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">told, waited for, and only then stopped: nothing is lost</text>\n<text class=\"halo quiet\" x=\"113.2\" y=\"731\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">−20 ms</text>\n<text class=\"halo quiet\" x=\"227.8\" y=\"731\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"334.2\" y=\"731\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"578.1\" y=\"731\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"753\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"781\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"781\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"114\" y=\"805\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"805\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"496.8\" y=\"805\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"829\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-forced-stop\" width=\"640\" height=\"843\" viewBox=\"0 0 640 843\" role=\"img\" aria-labelledby=\"forced-stop-title forced-stop-desc\">\n<title id=\"forced-stop-title\">Stopping the threads does not end the tasks</title>\n<desc id=\"forced-stop-desc\">Stopping the threads does not end the tasks. Broken: nobody will resume this: the threads are gone. Correct: told, waited for, and only then stopped: nothing is lost. In order: -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -4.14 ms, broken: Time-series worker goes on, on runtime 2; -4.12 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on; -0.29 ms, broken: The window begins the shutdown; -0.29 ms, broken: The window is frozen; -0.28 ms, broken: The ladder&#x27;s rung &#x27;stop&#x27;: the context is stopped; -0.22 ms, broken: Runtime 1 ends; -0.19 ms, broken: Runtime 2 ends; -0.08 ms, broken: The window is alive again, after 0.2 ms; -0.07 ms, broken: The shutdown has returned, after 0.2 ms; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The logout has returned, after 0.0 ms; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms.</desc>\n<metadata>arc-forced-stop.json sha256 71a5c7d644ccc104b579a431574755b7a4650d7954cdf34157811cc443d68182; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-forced-stop text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-forced-stop path,.recorded-forced-stop .rung{fill:none}\n.recorded-forced-stop .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke-width:1}\n.recorded-forced-stop .strong,.recorded-forced-stop .bad,.recorded-forced-stop .good,.recorded-forced-stop .title{font-weight:bold}\n.recorded-forced-stop .title{font-size:20px}\n.recorded-forced-stop .blocked{fill:url(#forced-stop-blocked)}\n.recorded-forced-stop .stripe{stroke-width:1.2;opacity:.5}\n.recorded-forced-stop .hatch{stroke-width:2.6}\n.recorded-forced-stop .end{stroke-width:5}\n.recorded-forced-stop .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-forced-stop .rail{stroke-width:1.6}\n.recorded-forced-stop .beat{stroke-width:1.6}\n.recorded-forced-stop .ribbon{stroke-width:32}\n.recorded-forced-stop .inner{stroke-width:29}\n.recorded-forced-stop .over{stroke:url(#forced-stop-guard);stroke-width:29}\n.recorded-forced-stop .badline,.recorded-forced-stop .goodline{stroke-width:2.4}\n.recorded-forced-stop .moment{stroke-dasharray:1 3}\n.recorded-forced-stop .rung{stroke-width:1.6}\n.recorded-forced-stop .cross{stroke-width:2}\n.recorded-forced-stop .page{fill:#ffffff}\n.recorded-forced-stop text{fill:#1f2328}\n.recorded-forced-stop .halo{stroke:#ffffff}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke:#d1d9e0}\n.recorded-forced-stop .quiet{fill:#59636e}\n.recorded-forced-stop .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-forced-stop .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-forced-stop .late{fill:#fdecec;stroke:#b91c26}\n.recorded-forced-stop .blocked{stroke:#b91c26}\n.recorded-forced-stop .stripe{stroke:#b91c26}\n.recorded-forced-stop .tint{fill:#fdecec}\n.recorded-forced-stop .hatch{stroke:#e5ab45}\n.recorded-forced-stop .amber{fill:#fff0cf}\n.recorded-forced-stop .end,.recorded-forced-stop .lane,.recorded-forced-stop .rail{stroke:#2a66ad}\n.recorded-forced-stop .ribbon{stroke:#8a5000}\n.recorded-forced-stop .inner{stroke:#fff0cf}\n.recorded-forced-stop .held{fill:#8a5000}\n.recorded-forced-stop .bad{fill:#b91c26}\n.recorded-forced-stop .badline{stroke:#b91c26}\n.recorded-forced-stop .good{fill:#1a7f37}\n.recorded-forced-stop .goodline{stroke:#1a7f37}\n.recorded-forced-stop .beat,.recorded-forced-stop .moment{stroke:#59636e}\n.recorded-forced-stop .gone{fill:#59636e}\n.recorded-forced-stop .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-forced-stop .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-forced-stop .page{fill:#0d1117}\n.recorded-forced-stop text{fill:#e6edf3}\n.recorded-forced-stop .halo{stroke:#0d1117}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke:#363d46}\n.recorded-forced-stop .quiet{fill:#9aa4af}\n.recorded-forced-stop .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-forced-stop .other{fill:#1c2128;stroke:#7d8792}\n.recorded-forced-stop .late{fill:#3a1518;stroke:#ff8079}\n.recorded-forced-stop .blocked{stroke:#ff8079}\n.recorded-forced-stop .stripe{stroke:#ff8079}\n.recorded-forced-stop .tint{fill:#3a1518}\n.recorded-forced-stop .hatch{stroke:#8a6420}\n.recorded-forced-stop .amber{fill:#33260c}\n.recorded-forced-stop .end,.recorded-forced-stop .lane,.recorded-forced-stop .rail{stroke:#6fb1fc}\n.recorded-forced-stop .ribbon{stroke:#f0b04c}\n.recorded-forced-stop .inner{stroke:#33260c}\n.recorded-forced-stop .held{fill:#f0b04c}\n.recorded-forced-stop .bad{fill:#ff8079}\n.recorded-forced-stop .badline{stroke:#ff8079}\n.recorded-forced-stop .good{fill:#4cc15f}\n.recorded-forced-stop .goodline{stroke:#4cc15f}\n.recorded-forced-stop .beat,.recorded-forced-stop .moment{stroke:#9aa4af}\n.recorded-forced-stop .gone{fill:#9aa4af}\n.recorded-forced-stop .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-forced-stop .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"forced-stop-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"forced-stop-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"843\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 357.5L630 357.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M236.5 95.5L236.5 347.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 202.5L208 202.5\"/>\n<rect class=\"gone\" x=\"204\" y=\"198.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"rule\" d=\"M90 326.5L214.1 326.5\"/>\n<rect class=\"gone\" x=\"210.1\" y=\"322.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"lane\" d=\"M90 264H660\" data-from=\"2\" data-to=\"30\"/>\n<rect class=\"page\" x=\"275.8\" y=\"254\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 237H660\" data-from=\"2\" data-to=\"30\"/>\n<rect class=\"page\" x=\"210.5\" y=\"227\" width=\"281\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"131.3\" y=\"318.5\" width=\"9.1\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<path class=\"beat\" d=\"M186.3 110.5L186.3 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"beat\" d=\"M581.1 110.5L581.1 126.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"beat\" d=\"M630 110.5L630 126.5\" data-from=\"30\" data-to=\"30\"/>\n<rect class=\"tint\" x=\"192.8\" y=\"106.5\" width=\"32.4\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<rect class=\"blocked\" x=\"192.8\" y=\"106.5\" width=\"32.4\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<path class=\"rail\" d=\"M192.3 106.5L192.3 130.5\" data-from=\"4\" data-to=\"10\"/>\n<path class=\"rail\" d=\"M192.3 118.5H226.3m0 -12v24\" data-from=\"4\" data-to=\"10\"/>\n<path class=\"rail\" d=\"M236.5 106.5L236.5 130.5\" data-from=\"11\" data-to=\"13\"/>\n<path class=\"rail\" d=\"M236.5 118.5H236.8m0 -12v24\" data-from=\"11\" data-to=\"13\"/>\n<circle class=\"rung\" cx=\"193.1\" cy=\"160.5\" r=\"4.5\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"badline\" d=\"M208.1 258l12 12m0 -12l-12 12\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"badline\" d=\"M214.1 272L214.1 279.5\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"goodline\" d=\"M12 380.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M236.5 417.5L236.5 696.5\" data-from=\"12\" data-to=\"12\"/>\n<path class=\"rule\" d=\"M90 440.5L660 440.5\"/>\n<path class=\"rule\" d=\"M90 510.5L660 510.5\"/>\n<path class=\"rule\" d=\"M90 552.5L517 552.5\"/>\n<rect class=\"gone\" x=\"513\" y=\"548.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"28\" data-to=\"28\"/>\n<path class=\"rule\" d=\"M90 675.5L499.3 675.5\"/>\n<rect class=\"gone\" x=\"495.3\" y=\"671.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"27\" data-to=\"27\"/>\n<path class=\"lane\" d=\"M90 641H423.7q7 0 7 -7V559.5q0 -7 7 -7\" data-from=\"0\" data-to=\"25\"/>\n<rect class=\"page\" x=\"192.2\" y=\"631\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 614H277.6q7 0 7 7V668.5q0 7 7 7\" data-from=\"0\" data-to=\"19\"/>\n<rect class=\"page\" x=\"110.2\" y=\"604\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 587H254.7q7 0 7 -7V559.5q0 -7 7 -7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"94.3\" y=\"577\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"667.5\" width=\"9.3\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"255.1\" y=\"667.5\" width=\"9.2\" height=\"16\" rx=\"3\" data-from=\"16\" data-to=\"17\"/>\n<rect class=\"task\" x=\"268.7\" y=\"540.5\" width=\"164.3\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"24\"/>\n<path class=\"end\" d=\"M432.1 539.5L432.1 565.5\" data-from=\"24\" data-to=\"24\"/>\n<rect class=\"task\" x=\"291.6\" y=\"663.5\" width=\"133.6\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"23\"/>\n<path class=\"end\" d=\"M424.2 662.5L424.2 688.5\" data-from=\"23\" data-to=\"23\"/>\n<rect class=\"task\" x=\"437.7\" y=\"540.5\" width=\"56.4\" height=\"24\" rx=\"3\" data-from=\"25\" data-to=\"26\"/>\n<path class=\"end\" d=\"M493.2 539.5L493.2 565.5\" data-from=\"26\" data-to=\"26\"/>\n<path class=\"beat\" d=\"M230.2 432.5L230.2 448.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"rail\" d=\"M236.5 428.5L236.5 452.5\" data-from=\"12\" data-to=\"30\"/>\n<path class=\"rail\" d=\"M236.5 440.5H535.1m0 -12v24\" data-from=\"12\" data-to=\"30\"/>\n<rect class=\"page\" x=\"331.6\" y=\"430.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"30\" data-to=\"30\"/>\n<circle class=\"rung\" cx=\"250.8\" cy=\"510.5\" r=\"4.5\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"goodline\" d=\"M529.1 440.5l5 6l8 -12\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"goodline\" d=\"M535.1 448.5L535.1 463.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"axis\" d=\"M90 708.5L630 708.5\"/>\n<path class=\"beat\" d=\"M236.5 708.5L236.5 713.5\"/>\n<path class=\"beat\" d=\"M342.2 708.5L342.2 713.5\"/>\n<path class=\"beat\" d=\"M582.8 708.5L582.8 713.5\"/>\n<rect class=\"task\" x=\"90\" y=\"768.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 775.5L228.3 775.5\"/>\n<rect class=\"tint\" x=\"90\" y=\"792.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"792.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"beat\" d=\"M275.3 792.5L275.3 806.5\"/>\n<rect class=\"gone\" x=\"477.8\" y=\"795.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n<path class=\"end\" d=\"M99 816.5L99 830.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"419.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">Stopping the threads does not end the tasks</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"254.4\" lengthAdjust=\"spacingAndGlyphs\">Broken: arc_problem, forced-stop</text>\n<text class=\"strong\" x=\"286.4\" y=\"64\" textLength=\"36.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">: lost</text>\n<text class=\"halo quiet\" x=\"201.4\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"11\" data-to=\"11\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"256\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"208\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"332\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"279.8\" y=\"269.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"214.5\" y=\"242.5\" textLength=\"273\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver waits for the server&#x27;s next line</text>\n<text class=\"halo\" x=\"244.8\" y=\"124\" textLength=\"137.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">logout has returned</text>\n<text class=\"halo\" x=\"202.1\" y=\"166\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">stop</text>\n<text class=\"halo bad\" x=\"60\" y=\"294\" textLength=\"345.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">nobody will resume this: the threads are gone</text>\n<text class=\"strong\" x=\"32\" y=\"386\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"386\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">: finished</text>\n<text class=\"halo quiet\" x=\"201.4\" y=\"412\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"619.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"446\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"516\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"558\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"681\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"196.2\" y=\"646.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"114.2\" y=\"619.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"98.3\" y=\"592.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"\" x=\"322.4\" y=\"558\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">receiver</text>\n<text class=\"\" x=\"306.4\" y=\"681\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">worker: 4 rows</text>\n<text class=\"\" x=\"450.8\" y=\"558\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">pool</text>\n<text class=\"\" x=\"335.6\" y=\"446\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"259.8\" y=\"516\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">wait</text>\n<text class=\"halo good\" x=\"226.5\" y=\"478\" textLength=\"403.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">told, waited for, and only then stopped: nothing is lost</text>\n<text class=\"halo quiet\" x=\"232.1\" y=\"731\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"318.2\" y=\"731\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"565.5\" y=\"731\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"753\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"781\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"781\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"114\" y=\"805\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"805\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"496.8\" y=\"805\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"829\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "leak",
@@ -1246,7 +1206,7 @@ const recordings = [
 "steps": [
 {
 "panel": 1,
-"ms": "-2.919",
+"ms": "-5.073",
 "x": 90,
 "y": 633.5,
 "where": "runtime 2",
@@ -1256,8 +1216,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "-2.902",
-"x": 96.0,
+"ms": "-5.052",
+"x": 96.6,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1266,19 +1226,19 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.760",
-"x": 107.3,
-"y": 284.5,
+"ms": "-0.953",
+"x": 113.8,
+"y": 256.5,
 "where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
+"text": "Time-series worker goes on, on runtime 2.",
 "note": "",
 "source": 1
 },
 {
 "panel": 0,
-"ms": "-0.742",
-"x": 113.3,
-"y": 284.5,
+"ms": "-0.935",
+"x": 120.2,
+"y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
@@ -1287,7 +1247,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 121.7,
+"x": 134.5,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -1297,7 +1257,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 121.7,
+"x": 134.5,
 "y": 398.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -1307,7 +1267,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.003",
-"x": 121.8,
+"x": 134.6,
 "y": 118.5,
 "where": "window",
 "text": "The logout has returned, after 0.0 ms.",
@@ -1316,8 +1276,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.145",
-"x": 126.0,
+"ms": "0.123",
+"x": 139.7,
 "y": 468.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -1326,8 +1286,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.147",
-"x": 126.0,
+"ms": "0.125",
+"x": 139.8,
 "y": 468.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -1336,48 +1296,38 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.164",
-"x": 127.0,
-"y": 510.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"ms": "0.146",
+"x": 141.4,
+"y": 633.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": 5
 },
 {
 "panel": 1,
-"ms": "0.173",
-"x": 129.9,
-"y": 510.5,
-"where": "runtime 1",
+"ms": "0.167",
+"x": 147.9,
+"y": 633.5,
+"where": "runtime 2",
 "text": "Event receiver is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.177",
-"x": 131.4,
+"ms": "0.189",
+"x": 149.5,
 "y": 510.5,
 "where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.396",
-"x": 202.3,
-"y": 510.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.487",
-"x": 205.7,
+"ms": "0.437",
+"x": 159.9,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -1386,8 +1336,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.491",
-"x": 208.8,
+"ms": "0.442",
+"x": 163.7,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -1396,8 +1346,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.496",
-"x": 212.3,
+"ms": "0.485",
+"x": 195.3,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -1406,8 +1356,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.634",
-"x": 315.0,
+"ms": "0.598",
+"x": 278.4,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
@@ -1416,8 +1366,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.650",
-"x": 327.3,
+"ms": "0.604",
+"x": 283.0,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
@@ -1426,58 +1376,38 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.654",
-"x": 330.6,
-"y": 633.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"ms": "0.651",
+"x": 285.9,
+"y": 510.5,
+"where": "runtime 1",
+"text": "Event receiver has ended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.661",
-"x": 332.7,
-"y": 633.5,
-"where": "runtime 2",
-"text": "Pool is suspended: it waits for its connections.",
+"ms": "0.658",
+"x": 289.5,
+"y": 510.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.671",
-"x": 335.8,
-"y": 633.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.805",
-"x": 378.2,
-"y": 633.5,
-"where": "runtime 2",
+"ms": "0.766",
+"x": 337.6,
+"y": 510.5,
+"where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
 "source": 8
 },
 {
 "panel": 1,
-"ms": "0.830",
-"x": 379.6,
-"y": 510.5,
-"where": "runtime 1",
-"text": "Runtime 1 ends.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.911",
-"x": 391.7,
+"ms": "0.793",
+"x": 339.5,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -1486,49 +1416,39 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "1.011",
-"x": 394.5,
-"y": 468.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 0.9 ms.",
+"ms": "0.847",
+"x": 351.7,
+"y": 510.5,
+"where": "runtime 1",
+"text": "Runtime 1 ends.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "1.076",
-"x": 396.3,
+"ms": "0.924",
+"x": 354.2,
+"y": 468.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 0.8 ms.",
+"note": "",
+"source": -1
+},
+{
+"panel": 1,
+"ms": "1.050",
+"x": 358.3,
 "y": 398.5,
 "where": "window",
-"text": "The logout has returned, after 1.1 ms.",
+"text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, stopped: after the logout nothing runs",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "1.286",
-"x": 401.4,
-"y": 284.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2.",
-"note": "",
-"source": 1
-},
-{
-"panel": 0,
-"ms": "1.304",
-"x": 407.5,
-"y": 284.5,
-"where": "runtime 2",
-"text": "Time-series worker is suspended: it waits for the next sample's time.",
-"note": "",
-"source": 1
-},
-{
-"panel": 0,
-"ms": "3.325",
-"x": 418.6,
-"y": 188.5,
+"ms": "1.098",
+"x": 361.3,
+"y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
 "note": "",
@@ -1536,9 +1456,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "3.341",
-"x": 424.6,
-"y": 188.5,
+"ms": "1.119",
+"x": 367.8,
+"y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
@@ -1546,9 +1466,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "5.367",
-"x": 438.7,
-"y": 188.5,
+"ms": "3.153",
+"x": 385.5,
+"y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
 "note": "",
@@ -1556,9 +1476,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "5.381",
-"x": 444.6,
-"y": 188.5,
+"ms": "3.174",
+"x": 392.1,
+"y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
@@ -1566,9 +1486,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "7.400",
-"x": 455.7,
-"y": 284.5,
+"ms": "5.196",
+"x": 411.4,
+"y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
 "note": "",
@@ -1576,9 +1496,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "7.415",
-"x": 461.6,
-"y": 284.5,
+"ms": "5.211",
+"x": 417.6,
+"y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
@@ -1586,9 +1506,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "9.438",
-"x": 475.7,
-"y": 284.5,
+"ms": "7.253",
+"x": 435.2,
+"y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
@@ -1596,9 +1516,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "9.455",
-"x": 481.7,
-"y": 284.5,
+"ms": "7.276",
+"x": 441.9,
+"y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
@@ -1606,9 +1526,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "11.472",
-"x": 492.8,
-"y": 188.5,
+"ms": "9.299",
+"x": 456.6,
+"y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
 "note": "",
@@ -1616,9 +1536,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "11.487",
-"x": 498.7,
-"y": 188.5,
+"ms": "9.314",
+"x": 462.7,
+"y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
@@ -1626,9 +1546,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "13.508",
-"x": 512.8,
-"y": 188.5,
+"ms": "11.344",
+"x": 489.9,
+"y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
 "note": "",
@@ -1636,20 +1556,40 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "13.616",
-"x": 604.1,
-"y": 188.5,
+"ms": "11.365",
+"x": 496.5,
+"y": 160.5,
 "where": "runtime 1",
+"text": "Time-series worker is suspended: it waits for the next sample's time.",
+"note": "",
+"source": 1
+},
+{
+"panel": 0,
+"ms": "13.401",
+"x": 511.2,
+"y": 256.5,
+"where": "runtime 2",
+"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
+"note": "",
+"source": 1
+},
+{
+"panel": 0,
+"ms": "13.542",
+"x": 622.1,
+"y": 256.5,
+"where": "runtime 2",
 "text": "Time-series worker stores 8 rows, after the logout has returned.",
 "note": "rows for a user who has logged out: nothing told the worker to end",
 "source": 9
 },
 {
 "panel": 0,
-"ms": "13.646",
+"ms": "13.552",
 "x": 630.0,
-"y": 188.5,
-"where": "runtime 1",
+"y": 256.5,
+"where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time, and does not go on.",
 "note": "",
 "source": 1
@@ -1819,7 +1759,7 @@ const recordings = [
 ],
 "questions": [
 {
-"step": 26,
+"step": 24,
 "question": "The client has let go of the runtime, and the logout has returned. The time for the worker's next sample comes.",
 "answers": [
 "Nothing happens: the runtime went with its last owner",
@@ -1843,7 +1783,7 @@ const recordings = [
 99.5,
 666.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-leak\" width=\"640\" height=\"801\" viewBox=\"0 0 640 801\" role=\"img\" aria-labelledby=\"leak-title leak-desc\">\n<title id=\"leak-title\">Letting go of the runtime ends nothing</title>\n<desc id=\"leak-desc\">Letting go of the runtime ends nothing. Broken: rows for a user who has logged out: nothing told the worker to end. Correct: told, waited for, stopped: after the logout nothing runs. In order: -2.92 ms, correct: Time-series worker goes on, on runtime 2; -2.90 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.76 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; -0.74 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The logout has returned, after 0.0 ms; 0.15 ms, correct: The ladder begins the shutdown; 0.15 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.16 ms, correct: Event receiver goes on, on runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.18 ms, correct: Event receiver goes on, on runtime 1; 0.40 ms, correct: Event receiver has ended; 0.49 ms, correct: Time-series worker goes on, on runtime 2; 0.49 ms, correct: Time-series worker is suspended; 0.50 ms, correct: Time-series worker goes on, on runtime 2; 0.63 ms, correct: Time-series worker stores 4 rows; 0.65 ms, correct: Time-series worker has ended; 0.65 ms, correct: Pool goes on, on runtime 2: it had left runtime 1; 0.66 ms, correct: Pool is suspended: it waits for its connections; 0.67 ms, correct: Pool goes on, on runtime 2; 0.80 ms, correct: Pool has ended; 0.83 ms, correct: Runtime 1 ends; 0.91 ms, correct: Runtime 2 ends; 1.01 ms, correct: The shutdown has returned, after 0.9 ms; 1.08 ms, correct: The logout has returned, after 1.1 ms; 1.29 ms, broken: Time-series worker goes on, on runtime 2; 1.30 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 3.33 ms, broken: Time-series worker goes on, on runtime 1: it had left runtime 2; 3.34 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 5.37 ms, broken: Time-series worker goes on, on runtime 1; 5.38 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 7.40 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; 7.41 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 9.44 ms, broken: Time-series worker goes on, on runtime 2; 9.46 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 11.47 ms, broken: Time-series worker goes on, on runtime 1: it had left runtime 2; 11.49 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 13.51 ms, broken: Time-series worker goes on, on runtime 1; 13.62 ms, broken: Time-series worker stores 8 rows, after the logout has returned; 13.65 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on.</desc>\n<metadata>arc-leak.json sha256 bced74094ac3fce9ae29a8b280d2e86fd12d6e34a99f9fd77e76bc762174e596; correct-logout.json sha256 0cfe4e6500b57321e11a41e36f33c72bc21b7d7afe57e9f5d7aa66cd6987c18a</metadata>\n<style>\n.recorded-leak text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-leak path,.recorded-leak .rung{fill:none}\n.recorded-leak .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-leak .rule,.recorded-leak .axis{stroke-width:1}\n.recorded-leak .strong,.recorded-leak .bad,.recorded-leak .good,.recorded-leak .title{font-weight:bold}\n.recorded-leak .title{font-size:20px}\n.recorded-leak .blocked{fill:url(#leak-blocked)}\n.recorded-leak .stripe{stroke-width:1.2;opacity:.5}\n.recorded-leak .hatch{stroke-width:2.6}\n.recorded-leak .end{stroke-width:5}\n.recorded-leak .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-leak .rail{stroke-width:1.6}\n.recorded-leak .beat{stroke-width:1.6}\n.recorded-leak .ribbon{stroke-width:32}\n.recorded-leak .inner{stroke-width:29}\n.recorded-leak .over{stroke:url(#leak-guard);stroke-width:29}\n.recorded-leak .badline,.recorded-leak .goodline{stroke-width:2.4}\n.recorded-leak .moment{stroke-dasharray:1 3}\n.recorded-leak .rung{stroke-width:1.6}\n.recorded-leak .cross{stroke-width:2}\n.recorded-leak .page{fill:#ffffff}\n.recorded-leak text{fill:#1f2328}\n.recorded-leak .halo{stroke:#ffffff}\n.recorded-leak .rule,.recorded-leak .axis{stroke:#d1d9e0}\n.recorded-leak .quiet{fill:#59636e}\n.recorded-leak .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-leak .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-leak .late{fill:#fdecec;stroke:#b91c26}\n.recorded-leak .blocked{stroke:#b91c26}\n.recorded-leak .stripe{stroke:#b91c26}\n.recorded-leak .tint{fill:#fdecec}\n.recorded-leak .hatch{stroke:#e5ab45}\n.recorded-leak .amber{fill:#fff0cf}\n.recorded-leak .end,.recorded-leak .lane,.recorded-leak .rail{stroke:#2a66ad}\n.recorded-leak .ribbon{stroke:#8a5000}\n.recorded-leak .inner{stroke:#fff0cf}\n.recorded-leak .held{fill:#8a5000}\n.recorded-leak .bad{fill:#b91c26}\n.recorded-leak .badline{stroke:#b91c26}\n.recorded-leak .good{fill:#1a7f37}\n.recorded-leak .goodline{stroke:#1a7f37}\n.recorded-leak .beat,.recorded-leak .moment{stroke:#59636e}\n.recorded-leak .gone{fill:#59636e}\n.recorded-leak .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-leak .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-leak .page{fill:#0d1117}\n.recorded-leak text{fill:#e6edf3}\n.recorded-leak .halo{stroke:#0d1117}\n.recorded-leak .rule,.recorded-leak .axis{stroke:#363d46}\n.recorded-leak .quiet{fill:#9aa4af}\n.recorded-leak .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-leak .other{fill:#1c2128;stroke:#7d8792}\n.recorded-leak .late{fill:#3a1518;stroke:#ff8079}\n.recorded-leak .blocked{stroke:#ff8079}\n.recorded-leak .stripe{stroke:#ff8079}\n.recorded-leak .tint{fill:#3a1518}\n.recorded-leak .hatch{stroke:#8a6420}\n.recorded-leak .amber{fill:#33260c}\n.recorded-leak .end,.recorded-leak .lane,.recorded-leak .rail{stroke:#6fb1fc}\n.recorded-leak .ribbon{stroke:#f0b04c}\n.recorded-leak .inner{stroke:#33260c}\n.recorded-leak .held{fill:#f0b04c}\n.recorded-leak .bad{fill:#ff8079}\n.recorded-leak .badline{stroke:#ff8079}\n.recorded-leak .good{fill:#4cc15f}\n.recorded-leak .goodline{stroke:#4cc15f}\n.recorded-leak .beat,.recorded-leak .moment{stroke:#9aa4af}\n.recorded-leak .gone{fill:#9aa4af}\n.recorded-leak .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-leak .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"leak-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"leak-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"801\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 315.5L630 315.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M121.7 95.5L121.7 305.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 188.5L660 188.5\"/>\n<path class=\"rule\" d=\"M90 284.5L660 284.5\"/>\n<path class=\"lane\" d=\"M90 223H498.8q7 0 7 -7V195.5q0 -7 7 -7\" data-from=\"2\" data-to=\"38\"/>\n<rect class=\"page\" x=\"150.1\" y=\"213\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M630 188.5q1 0 1 1V222q0 1 1 1H660\" data-from=\"40\" data-to=\"40\"/>\n<path class=\"lane\" d=\"M90 250H660\" data-from=\"2\" data-to=\"40\"/>\n<rect class=\"page\" x=\"210.5\" y=\"240\" width=\"281\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"107.3\" y=\"276.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"401.4\" y=\"276.5\" width=\"6.1\" height=\"16\" rx=\"3\" data-from=\"26\" data-to=\"27\"/>\n<rect class=\"task\" x=\"418.6\" y=\"180.5\" width=\"5.9\" height=\"16\" rx=\"3\" data-from=\"28\" data-to=\"29\"/>\n<rect class=\"task\" x=\"438.7\" y=\"180.5\" width=\"5.9\" height=\"16\" rx=\"2.9\" data-from=\"30\" data-to=\"31\"/>\n<rect class=\"task\" x=\"455.7\" y=\"276.5\" width=\"5.9\" height=\"16\" rx=\"3\" data-from=\"32\" data-to=\"33\"/>\n<rect class=\"task\" x=\"475.7\" y=\"276.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"34\" data-to=\"35\"/>\n<rect class=\"task\" x=\"492.8\" y=\"180.5\" width=\"5.9\" height=\"16\" rx=\"2.9\" data-from=\"36\" data-to=\"37\"/>\n<rect class=\"late\" x=\"512.8\" y=\"176.5\" width=\"117.2\" height=\"24\" rx=\"3\" data-from=\"38\" data-to=\"40\"/>\n<path class=\"beat\" d=\"M121.4 110.5L121.4 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"beat\" d=\"M436.4 110.5L436.4 126.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"beat\" d=\"M485.3 110.5L485.3 126.5\" data-from=\"36\" data-to=\"36\"/>\n<path class=\"rail\" d=\"M121.7 106.5L121.7 130.5\" data-from=\"4\" data-to=\"6\"/>\n<path class=\"rail\" d=\"M121.7 118.5H121.8m0 -12v24\" data-from=\"4\" data-to=\"6\"/>\n<path class=\"badline\" d=\"M598.1 170.5l12 12m0 -12l-12 12\" data-from=\"39\" data-to=\"39\"/>\n<path class=\"badline\" d=\"M604.1 168.5L604.1 164.5\" data-from=\"39\" data-to=\"39\"/>\n<path class=\"goodline\" d=\"M12 338.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M121.7 375.5L121.7 654.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 398.5L660 398.5\"/>\n<path class=\"rule\" d=\"M90 468.5L660 468.5\"/>\n<path class=\"rule\" d=\"M90 510.5L379.6 510.5\"/>\n<rect class=\"gone\" x=\"375.6\" y=\"506.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"rule\" d=\"M90 633.5L391.7 633.5\"/>\n<rect class=\"gone\" x=\"387.7\" y=\"629.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"23\" data-to=\"23\"/>\n<path class=\"lane\" d=\"M90 599H316.6q7 0 7 7V626.5q0 7 7 7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"138.6\" y=\"589\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 545H113q7 0 7 -7V517.5q0 -7 7 -7\" data-from=\"0\" data-to=\"9\"/>\n<path class=\"lane\" d=\"M90 572H191.7q7 0 7 7V626.5q0 7 7 7\" data-from=\"0\" data-to=\"13\"/>\n<rect class=\"page\" x=\"110.8\" y=\"562\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"625.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"127\" y=\"498.5\" width=\"75.3\" height=\"24\" rx=\"3\" data-from=\"9\" data-to=\"12\"/>\n<path class=\"end\" d=\"M201.3 497.5L201.3 523.5\" data-from=\"12\" data-to=\"12\"/>\n<rect class=\"task\" x=\"205.7\" y=\"621.5\" width=\"121.6\" height=\"24\" rx=\"3\" data-from=\"13\" data-to=\"17\"/>\n<path class=\"end\" d=\"M326.3 620.5L326.3 646.5\" data-from=\"17\" data-to=\"17\"/>\n<rect class=\"task\" x=\"330.6\" y=\"621.5\" width=\"47.6\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"21\"/>\n<path class=\"end\" d=\"M377.2 620.5L377.2 646.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"beat\" d=\"M121.3 390.5L121.3 406.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M121.7 386.5L121.7 410.5\" data-from=\"5\" data-to=\"25\"/>\n<path class=\"rail\" d=\"M121.7 398.5H396.3m0 -12v24\" data-from=\"5\" data-to=\"25\"/>\n<rect class=\"page\" x=\"204.7\" y=\"388.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"25\" data-to=\"25\"/>\n<circle class=\"rung\" cx=\"126\" cy=\"468.5\" r=\"4.5\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"goodline\" d=\"M390.3 398.5l5 6l8 -12\" data-from=\"25\" data-to=\"25\"/>\n<path class=\"goodline\" d=\"M396.3 406.5L396.3 421.5\" data-from=\"25\" data-to=\"25\"/>\n<path class=\"axis\" d=\"M90 666.5L630 666.5\"/>\n<path class=\"beat\" d=\"M121.7 666.5L121.7 671.5\"/>\n<path class=\"beat\" d=\"M215.7 666.5L215.7 671.5\"/>\n<path class=\"beat\" d=\"M394.2 666.5L394.2 671.5\"/>\n<path class=\"beat\" d=\"M484.7 666.5L484.7 671.5\"/>\n<rect class=\"task\" x=\"90\" y=\"726.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 733.5L228.3 733.5\"/>\n<path class=\"beat\" d=\"M99 750.5L99 764.5\"/>\n<rect class=\"late\" x=\"296.5\" y=\"750.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"end\" d=\"M502.3 750.5L502.3 764.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"777.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"362.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"39\" data-to=\"39\">Letting go of the runtime ends nothing</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"200.2\" lengthAdjust=\"spacingAndGlyphs\">Broken: arc_problem, leak</text>\n<text class=\"strong\" x=\"232.2\" y=\"64\" textLength=\"60\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"40\" data-to=\"40\">: leaked</text>\n<text class=\"halo quiet\" x=\"86.6\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"242\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"194\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"290\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"154.1\" y=\"228.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"214.5\" y=\"255.5\" textLength=\"273\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver waits for the server&#x27;s next line</text>\n<text class=\"\" x=\"519.4\" y=\"194\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"38\" data-to=\"38\">worker: 8 rows</text>\n<text class=\"halo\" x=\"129.8\" y=\"124\" textLength=\"137.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">logout has returned</text>\n<text class=\"halo bad\" x=\"128.5\" y=\"160\" textLength=\"501.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"39\" data-to=\"39\">rows for a user who has logged out: nothing told the worker to end</text>\n<text class=\"strong\" x=\"32\" y=\"344\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"344\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">: finished</text>\n<text class=\"halo quiet\" x=\"86.6\" y=\"370\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"577.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"404\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"474\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"516\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"639\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"142.6\" y=\"604.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"114.8\" y=\"577.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"\" x=\"136.2\" y=\"516\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver</text>\n<text class=\"\" x=\"214.5\" y=\"639\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">worker: 4 rows</text>\n<text class=\"\" x=\"339.3\" y=\"639\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">pool</text>\n<text class=\"\" x=\"208.7\" y=\"404\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">logout: 1.1 ms</text>\n<text class=\"halo\" x=\"135\" y=\"474\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">wait</text>\n<text class=\"halo good\" x=\"194.1\" y=\"436\" textLength=\"404.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">told, waited for, stopped: after the logout nothing runs</text>\n<text class=\"halo quiet\" x=\"117.2\" y=\"689\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"191.7\" y=\"689\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"376.8\" y=\"689\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">1 ms</text>\n<text class=\"halo quiet\" x=\"462.9\" y=\"689\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">10 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"711\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"739\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"739\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"114\" y=\"763\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"763\" textLength=\"154.7\" lengthAdjust=\"spacingAndGlyphs\">after its session&#x27;s end</text>\n<text class=\"halo quiet\" x=\"517.3\" y=\"763\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"787\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-leak\" width=\"640\" height=\"801\" viewBox=\"0 0 640 801\" role=\"img\" aria-labelledby=\"leak-title leak-desc\">\n<title id=\"leak-title\">Letting go of the runtime ends nothing</title>\n<desc id=\"leak-desc\">Letting go of the runtime ends nothing. Broken: rows for a user who has logged out: nothing told the worker to end. Correct: told, waited for, stopped: after the logout nothing runs. In order: -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.95 ms, broken: Time-series worker goes on, on runtime 2; -0.93 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The logout has returned, after 0.0 ms; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms; 1.10 ms, broken: Time-series worker goes on, on runtime 1: it had left runtime 2; 1.12 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 3.15 ms, broken: Time-series worker goes on, on runtime 1; 3.17 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 5.20 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; 5.21 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 7.25 ms, broken: Time-series worker goes on, on runtime 2; 7.28 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 9.30 ms, broken: Time-series worker goes on, on runtime 1: it had left runtime 2; 9.31 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 11.34 ms, broken: Time-series worker goes on, on runtime 1; 11.37 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 13.40 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; 13.54 ms, broken: Time-series worker stores 8 rows, after the logout has returned; 13.55 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on.</desc>\n<metadata>arc-leak.json sha256 5f41191eb1ff460fae21f8e3d2cd0a6978553010cb2cb40b0cb3ca206d1e1d76; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-leak text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-leak path,.recorded-leak .rung{fill:none}\n.recorded-leak .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-leak .rule,.recorded-leak .axis{stroke-width:1}\n.recorded-leak .strong,.recorded-leak .bad,.recorded-leak .good,.recorded-leak .title{font-weight:bold}\n.recorded-leak .title{font-size:20px}\n.recorded-leak .blocked{fill:url(#leak-blocked)}\n.recorded-leak .stripe{stroke-width:1.2;opacity:.5}\n.recorded-leak .hatch{stroke-width:2.6}\n.recorded-leak .end{stroke-width:5}\n.recorded-leak .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-leak .rail{stroke-width:1.6}\n.recorded-leak .beat{stroke-width:1.6}\n.recorded-leak .ribbon{stroke-width:32}\n.recorded-leak .inner{stroke-width:29}\n.recorded-leak .over{stroke:url(#leak-guard);stroke-width:29}\n.recorded-leak .badline,.recorded-leak .goodline{stroke-width:2.4}\n.recorded-leak .moment{stroke-dasharray:1 3}\n.recorded-leak .rung{stroke-width:1.6}\n.recorded-leak .cross{stroke-width:2}\n.recorded-leak .page{fill:#ffffff}\n.recorded-leak text{fill:#1f2328}\n.recorded-leak .halo{stroke:#ffffff}\n.recorded-leak .rule,.recorded-leak .axis{stroke:#d1d9e0}\n.recorded-leak .quiet{fill:#59636e}\n.recorded-leak .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-leak .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-leak .late{fill:#fdecec;stroke:#b91c26}\n.recorded-leak .blocked{stroke:#b91c26}\n.recorded-leak .stripe{stroke:#b91c26}\n.recorded-leak .tint{fill:#fdecec}\n.recorded-leak .hatch{stroke:#e5ab45}\n.recorded-leak .amber{fill:#fff0cf}\n.recorded-leak .end,.recorded-leak .lane,.recorded-leak .rail{stroke:#2a66ad}\n.recorded-leak .ribbon{stroke:#8a5000}\n.recorded-leak .inner{stroke:#fff0cf}\n.recorded-leak .held{fill:#8a5000}\n.recorded-leak .bad{fill:#b91c26}\n.recorded-leak .badline{stroke:#b91c26}\n.recorded-leak .good{fill:#1a7f37}\n.recorded-leak .goodline{stroke:#1a7f37}\n.recorded-leak .beat,.recorded-leak .moment{stroke:#59636e}\n.recorded-leak .gone{fill:#59636e}\n.recorded-leak .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-leak .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-leak .page{fill:#0d1117}\n.recorded-leak text{fill:#e6edf3}\n.recorded-leak .halo{stroke:#0d1117}\n.recorded-leak .rule,.recorded-leak .axis{stroke:#363d46}\n.recorded-leak .quiet{fill:#9aa4af}\n.recorded-leak .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-leak .other{fill:#1c2128;stroke:#7d8792}\n.recorded-leak .late{fill:#3a1518;stroke:#ff8079}\n.recorded-leak .blocked{stroke:#ff8079}\n.recorded-leak .stripe{stroke:#ff8079}\n.recorded-leak .tint{fill:#3a1518}\n.recorded-leak .hatch{stroke:#8a6420}\n.recorded-leak .amber{fill:#33260c}\n.recorded-leak .end,.recorded-leak .lane,.recorded-leak .rail{stroke:#6fb1fc}\n.recorded-leak .ribbon{stroke:#f0b04c}\n.recorded-leak .inner{stroke:#33260c}\n.recorded-leak .held{fill:#f0b04c}\n.recorded-leak .bad{fill:#ff8079}\n.recorded-leak .badline{stroke:#ff8079}\n.recorded-leak .good{fill:#4cc15f}\n.recorded-leak .goodline{stroke:#4cc15f}\n.recorded-leak .beat,.recorded-leak .moment{stroke:#9aa4af}\n.recorded-leak .gone{fill:#9aa4af}\n.recorded-leak .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-leak .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"leak-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"leak-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"801\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 315.5L630 315.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M134.5 95.5L134.5 305.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 256.5L660 256.5\"/>\n<path class=\"lane\" d=\"M90 195H497.2q7 0 7 7V249.5q0 7 7 7\" data-from=\"2\" data-to=\"36\"/>\n<rect class=\"page\" x=\"149.3\" y=\"185\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M630 256.5q1 0 1 -1V196q0 -1 1 -1H660\" data-from=\"38\" data-to=\"38\"/>\n<path class=\"lane\" d=\"M90 222H660\" data-from=\"2\" data-to=\"38\"/>\n<rect class=\"page\" x=\"210.5\" y=\"212\" width=\"281\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"113.8\" y=\"248.5\" width=\"6.4\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"361.3\" y=\"152.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"task\" x=\"385.5\" y=\"152.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"26\" data-to=\"27\"/>\n<rect class=\"task\" x=\"411.4\" y=\"248.5\" width=\"6.2\" height=\"16\" rx=\"3\" data-from=\"28\" data-to=\"29\"/>\n<rect class=\"task\" x=\"435.2\" y=\"248.5\" width=\"6.7\" height=\"16\" rx=\"3\" data-from=\"30\" data-to=\"31\"/>\n<rect class=\"task\" x=\"456.6\" y=\"152.5\" width=\"6.2\" height=\"16\" rx=\"3\" data-from=\"32\" data-to=\"33\"/>\n<rect class=\"task\" x=\"489.9\" y=\"152.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"34\" data-to=\"35\"/>\n<rect class=\"late\" x=\"511.2\" y=\"244.5\" width=\"118.8\" height=\"24\" rx=\"3\" data-from=\"36\" data-to=\"38\"/>\n<path class=\"beat\" d=\"M132.7 110.5L132.7 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"beat\" d=\"M406.5 110.5L406.5 126.5\" data-from=\"28\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M474.3 110.5L474.3 126.5\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"rail\" d=\"M134.5 106.5L134.5 130.5\" data-from=\"4\" data-to=\"6\"/>\n<path class=\"rail\" d=\"M134.5 118.5H134.6m0 -12v24\" data-from=\"4\" data-to=\"6\"/>\n<path class=\"badline\" d=\"M616.1 262.5l12 12m0 -12l-12 12\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"badline\" d=\"M622.1 276.5L622.1 279.5\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"goodline\" d=\"M12 338.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M134.5 375.5L134.5 654.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 398.5L660 398.5\"/>\n<path class=\"rule\" d=\"M90 468.5L660 468.5\"/>\n<path class=\"rule\" d=\"M90 510.5L351.7 510.5\"/>\n<rect class=\"gone\" x=\"347.7\" y=\"506.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rule\" d=\"M90 633.5L339.5 633.5\"/>\n<rect class=\"gone\" x=\"335.5\" y=\"629.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"lane\" d=\"M90 599H275.5q7 0 7 -7V517.5q0 -7 7 -7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"118\" y=\"589\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 572H145.9q7 0 7 7V626.5q0 7 7 7\" data-from=\"0\" data-to=\"12\"/>\n<rect class=\"page\" x=\"87.9\" y=\"562\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 545H135.5q7 0 7 -7V517.5q0 -7 7 -7\" data-from=\"0\" data-to=\"11\"/>\n<rect class=\"task\" x=\"90\" y=\"625.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"141.4\" y=\"625.5\" width=\"6.5\" height=\"16\" rx=\"3\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"149.5\" y=\"498.5\" width=\"136.3\" height=\"24\" rx=\"3\" data-from=\"11\" data-to=\"17\"/>\n<path class=\"end\" d=\"M284.9 497.5L284.9 523.5\" data-from=\"17\" data-to=\"17\"/>\n<rect class=\"task\" x=\"159.9\" y=\"621.5\" width=\"123.1\" height=\"24\" rx=\"3\" data-from=\"12\" data-to=\"16\"/>\n<path class=\"end\" d=\"M282 620.5L282 646.5\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"task\" x=\"289.5\" y=\"498.5\" width=\"48.1\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"19\"/>\n<path class=\"end\" d=\"M336.6 497.5L336.6 523.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"beat\" d=\"M131.9 390.5L131.9 406.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M134.5 386.5L134.5 410.5\" data-from=\"5\" data-to=\"23\"/>\n<path class=\"rail\" d=\"M134.5 398.5H358.3m0 -12v24\" data-from=\"5\" data-to=\"23\"/>\n<rect class=\"page\" x=\"192.2\" y=\"388.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"23\" data-to=\"23\"/>\n<circle class=\"rung\" cx=\"139.8\" cy=\"468.5\" r=\"4.5\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"goodline\" d=\"M352.3 398.5l5 6l8 -12\" data-from=\"23\" data-to=\"23\"/>\n<path class=\"goodline\" d=\"M358.3 406.5L358.3 421.5\" data-from=\"23\" data-to=\"23\"/>\n<path class=\"axis\" d=\"M90 666.5L630 666.5\"/>\n<path class=\"beat\" d=\"M134.5 666.5L134.5 671.5\"/>\n<path class=\"beat\" d=\"M375.5 666.5L375.5 671.5\"/>\n<path class=\"beat\" d=\"M471.9 666.5L471.9 671.5\"/>\n<rect class=\"task\" x=\"90\" y=\"726.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 733.5L228.3 733.5\"/>\n<path class=\"beat\" d=\"M99 750.5L99 764.5\"/>\n<rect class=\"late\" x=\"296.5\" y=\"750.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"end\" d=\"M502.3 750.5L502.3 764.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"777.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"362.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">Letting go of the runtime ends nothing</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"200.2\" lengthAdjust=\"spacingAndGlyphs\">Broken: arc_problem, leak</text>\n<text class=\"strong\" x=\"232.2\" y=\"64\" textLength=\"60\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"38\" data-to=\"38\">: leaked</text>\n<text class=\"halo quiet\" x=\"99.4\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"214\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"262\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"153.3\" y=\"200.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"214.5\" y=\"227.5\" textLength=\"273\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver waits for the server&#x27;s next line</text>\n<text class=\"\" x=\"518.6\" y=\"262\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"36\" data-to=\"36\">worker: 8 rows</text>\n<text class=\"halo\" x=\"142.6\" y=\"124\" textLength=\"137.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">logout has returned</text>\n<text class=\"halo bad\" x=\"128.5\" y=\"294\" textLength=\"501.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">rows for a user who has logged out: nothing told the worker to end</text>\n<text class=\"strong\" x=\"32\" y=\"344\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"344\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"23\" data-to=\"23\">: finished</text>\n<text class=\"halo quiet\" x=\"99.4\" y=\"370\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"577.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"404\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"474\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"516\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"639\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"122\" y=\"604.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"91.9\" y=\"577.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"\" x=\"189.3\" y=\"516\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"11\" data-to=\"11\">receiver</text>\n<text class=\"\" x=\"169.4\" y=\"639\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">worker: 4 rows</text>\n<text class=\"\" x=\"298.4\" y=\"516\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">pool</text>\n<text class=\"\" x=\"196.2\" y=\"404\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"23\" data-to=\"23\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"148.8\" y=\"474\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">wait</text>\n<text class=\"halo good\" x=\"156.1\" y=\"436\" textLength=\"404.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"23\" data-to=\"23\">told, waited for, stopped: after the logout nothing runs</text>\n<text class=\"halo quiet\" x=\"130.1\" y=\"689\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"358.2\" y=\"689\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">2 ms</text>\n<text class=\"halo quiet\" x=\"450.1\" y=\"689\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">10 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"711\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"739\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"739\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"114\" y=\"763\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"763\" textLength=\"154.7\" lengthAdjust=\"spacingAndGlyphs\">after its session&#x27;s end</text>\n<text class=\"halo quiet\" x=\"517.3\" y=\"763\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"787\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "logout-blocked",
@@ -1874,7 +1814,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-11.306",
-"x": 111.9,
+"x": 112.3,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event begins, on runtime 1.",
@@ -1884,7 +1824,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-11.210",
-"x": 186.9,
+"x": 188.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event stores 1 row.",
@@ -1894,7 +1834,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-11.203",
-"x": 191.9,
+"x": 193.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event is suspended.",
@@ -1904,7 +1844,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-11.200",
-"x": 194.6,
+"x": 196.3,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it.",
@@ -1914,7 +1854,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-11.195",
-"x": 198.6,
+"x": 200.4,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event receiver takes the guard, on runtime 1.",
@@ -1924,7 +1864,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-11.190",
-"x": 202.2,
+"x": 204.1,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event receiver is suspended: it waits for the server's next line.",
@@ -1934,7 +1874,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-11.177",
-"x": 255.4,
+"x": 257.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event goes on, on runtime 1.",
@@ -1944,7 +1884,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-11.173",
-"x": 260.5,
+"x": 262.8,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event has ended.",
@@ -1954,7 +1894,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-10.330",
-"x": 265.5,
+"x": 271.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -1964,7 +1904,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-10.315",
-"x": 270.7,
+"x": 277.2,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1974,7 +1914,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-7.369",
-"x": 276.5,
+"x": 288.3,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -1984,7 +1924,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-7.336",
-"x": 281.9,
+"x": 294.5,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1994,7 +1934,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-5.200",
-"x": 284.5,
+"x": 303.0,
 "y": 299.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
@@ -2004,7 +1944,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-5.187",
-"x": 289.7,
+"x": 308.6,
 "y": 299.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time, and does not go on.",
@@ -2013,8 +1953,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "-2.919",
-"x": 292.3,
+"ms": "-5.073",
+"x": 311.1,
 "y": 648.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -2023,8 +1963,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "-2.902",
-"x": 297.6,
+"ms": "-5.052",
+"x": 316.9,
 "y": 648.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -2034,7 +1974,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 300.4,
+"x": 329.6,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -2044,7 +1984,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 300.4,
+"x": 329.6,
 "y": 413.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -2054,7 +1994,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.005",
-"x": 300.5,
+"x": 329.8,
 "y": 118.5,
 "where": "window",
 "text": "The window is frozen.",
@@ -2064,7 +2004,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.007",
-"x": 300.5,
+"x": 329.9,
 "y": 118.5,
 "where": "window",
 "text": "The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread.",
@@ -2073,8 +2013,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.145",
-"x": 301.5,
+"ms": "0.123",
+"x": 332.4,
 "y": 483.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -2083,8 +2023,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.147",
-"x": 301.5,
+"ms": "0.125",
+"x": 332.5,
 "y": 483.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -2093,48 +2033,38 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.164",
-"x": 301.7,
-"y": 525.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"ms": "0.146",
+"x": 336.3,
+"y": 648.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": 10
 },
 {
 "panel": 1,
-"ms": "0.173",
-"x": 304.4,
-"y": 525.5,
-"where": "runtime 1",
+"ms": "0.167",
+"x": 342.0,
+"y": 648.5,
+"where": "runtime 2",
 "text": "Event receiver is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.177",
-"x": 305.8,
+"ms": "0.189",
+"x": 342.9,
 "y": 525.5,
 "where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.396",
-"x": 372.8,
-"y": 525.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.487",
-"x": 373.6,
+"ms": "0.437",
+"x": 349.6,
 "y": 648.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -2143,8 +2073,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.491",
-"x": 376.7,
+"ms": "0.442",
+"x": 353.3,
 "y": 648.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -2153,8 +2083,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.496",
-"x": 380.1,
+"ms": "0.485",
+"x": 384.1,
 "y": 648.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -2163,8 +2093,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.634",
-"x": 479.8,
+"ms": "0.598",
+"x": 465.2,
 "y": 648.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
@@ -2173,8 +2103,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.650",
-"x": 491.7,
+"ms": "0.604",
+"x": 469.7,
 "y": 648.5,
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
@@ -2183,58 +2113,38 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.654",
-"x": 494.8,
-"y": 648.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"ms": "0.651",
+"x": 471.2,
+"y": 525.5,
+"where": "runtime 1",
+"text": "Event receiver has ended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.661",
-"x": 496.8,
-"y": 648.5,
-"where": "runtime 2",
-"text": "Pool is suspended: it waits for its connections.",
+"ms": "0.658",
+"x": 474.5,
+"y": 525.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "0.671",
-"x": 499.6,
-"y": 648.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.805",
-"x": 539.0,
-"y": 648.5,
-"where": "runtime 2",
+"ms": "0.766",
+"x": 520.2,
+"y": 525.5,
+"where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
 "source": 13
 },
 {
 "panel": 1,
-"ms": "0.830",
-"x": 539.3,
-"y": 525.5,
-"where": "runtime 1",
-"text": "Runtime 1 ends.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.911",
-"x": 549.1,
+"ms": "0.793",
+"x": 521.1,
 "y": 648.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -2243,28 +2153,38 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "1.011",
-"x": 549.7,
-"y": 483.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 0.9 ms.",
+"ms": "0.847",
+"x": 531.7,
+"y": 525.5,
+"where": "runtime 1",
+"text": "Runtime 1 ends.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "1.076",
-"x": 550.1,
+"ms": "0.924",
+"x": 533.0,
+"y": 483.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 0.8 ms.",
+"note": "",
+"source": -1
+},
+{
+"panel": 1,
+"ms": "1.050",
+"x": 535.1,
 "y": 413.5,
 "where": "window",
-"text": "The logout has returned, after 1.1 ms.",
+"text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, stopped: no lock, and the window is free",
 "source": -1
 },
 {
 "panel": 0,
 "ms": "101.075",
-"x": 555.2,
+"x": 549.8,
 "y": 299.5,
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
@@ -2274,7 +2194,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "101.124",
-"x": 570.7,
+"x": 565.8,
 "y": 299.5,
 "where": "runtime 2",
 "text": "Event begins, on runtime 2.",
@@ -2284,7 +2204,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "101.266",
-"x": 615.9,
+"x": 612.6,
 "y": 299.5,
 "where": "runtime 2",
 "text": "Event stores 1 row.",
@@ -2294,7 +2214,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "101.274",
-"x": 618.5,
+"x": 615.3,
 "y": 299.5,
 "where": "runtime 2",
 "text": "Event is suspended, and does not go on.",
@@ -2304,7 +2224,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "101.278",
-"x": 619.6,
+"x": 616.5,
 "y": 299.5,
 "where": "runtime 2",
 "text": "Event receiver lets go of the guard, on runtime 2: runtime 1 had taken it.",
@@ -2314,10 +2234,60 @@ const recordings = [
 {
 "panel": 0,
 "ms": "101.305",
-"x": 630.0,
+"x": 617.7,
 "y": 118.5,
 "where": "window",
 "text": "The window is alive again, after 101 ms.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "101.308",
+"x": 617.9,
+"y": 118.5,
+"where": "window",
+"text": "The window takes the guard.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "101.310",
+"x": 618.1,
+"y": 118.5,
+"where": "window",
+"text": "The window lets go of the guard.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "101.336",
+"x": 620.8,
+"y": 299.5,
+"where": "runtime 2",
+"text": "Event receiver takes the guard, on runtime 2.",
+"note": "",
+"source": 3
+},
+{
+"panel": 0,
+"ms": "101.338",
+"x": 621.1,
+"y": 299.5,
+"where": "runtime 2",
+"text": "Event receiver lets go of the guard, on runtime 2.",
+"note": "",
+"source": 3
+},
+{
+"panel": 0,
+"ms": "101.425",
+"x": 630.0,
+"y": 299.5,
+"where": "runtime 2",
+"text": "Event receiver is suspended, and does not go on.",
 "note": "",
 "source": -1
 }
@@ -2574,7 +2544,7 @@ const recordings = [
 99.5,
 681.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-logout-blocked\" width=\"640\" height=\"816\" viewBox=\"0 0 640 816\" role=\"img\" aria-labelledby=\"logout-blocked-title logout-blocked-desc\">\n<title id=\"logout-blocked-title\">Logout needs the lock that a suspended task keeps</title>\n<desc id=\"logout-blocked-desc\">Logout needs the lock that a suspended task keeps. Broken: the window waits for a guard that no thread holds. Correct: told, waited for, stopped: no lock, and the window is free. In order: -11.33 ms, broken: Event receiver goes on, on runtime 1: it had left runtime 2; -11.31 ms, broken: Event begins, on runtime 1; -11.21 ms, broken: Event stores 1 row; -11.20 ms, broken: Event is suspended; -11.20 ms, broken: Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it; -11.19 ms, broken: Event receiver takes the guard, on runtime 1; -11.19 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line; -11.18 ms, broken: Event goes on, on runtime 1; -11.17 ms, broken: Event has ended; -10.33 ms, broken: Time-series worker goes on, on runtime 1; -10.31 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -7.37 ms, broken: Time-series worker goes on, on runtime 1; -7.34 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -5.20 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; -5.19 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on; -2.92 ms, correct: Time-series worker goes on, on runtime 2; -2.90 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The window is frozen; 0.01 ms, broken: The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread; 0.15 ms, correct: The ladder begins the shutdown; 0.15 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.16 ms, correct: Event receiver goes on, on runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.18 ms, correct: Event receiver goes on, on runtime 1; 0.40 ms, correct: Event receiver has ended; 0.49 ms, correct: Time-series worker goes on, on runtime 2; 0.49 ms, correct: Time-series worker is suspended; 0.50 ms, correct: Time-series worker goes on, on runtime 2; 0.63 ms, correct: Time-series worker stores 4 rows; 0.65 ms, correct: Time-series worker has ended; 0.65 ms, correct: Pool goes on, on runtime 2: it had left runtime 1; 0.66 ms, correct: Pool is suspended: it waits for its connections; 0.67 ms, correct: Pool goes on, on runtime 2; 0.80 ms, correct: Pool has ended; 0.83 ms, correct: Runtime 1 ends; 0.91 ms, correct: Runtime 2 ends; 1.01 ms, correct: The shutdown has returned, after 0.9 ms; 1.08 ms, correct: The logout has returned, after 1.1 ms; 101.08 ms, broken: Event receiver goes on, on runtime 2: it had left runtime 1; 101.12 ms, broken: Event begins, on runtime 2; 101.27 ms, broken: Event stores 1 row; 101.27 ms, broken: Event is suspended, and does not go on; 101.28 ms, broken: Event receiver lets go of the guard, on runtime 2: runtime 1 had taken it; 101.31 ms, broken: The window is alive again, after 101 ms.</desc>\n<metadata>mutex-logout-blocked.json sha256 8996026a1a72ee1202a49b41d420dbd6d181066935577cd3df9138eb9e8ee834; correct-logout.json sha256 0cfe4e6500b57321e11a41e36f33c72bc21b7d7afe57e9f5d7aa66cd6987c18a</metadata>\n<style>\n.recorded-logout-blocked text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-logout-blocked path,.recorded-logout-blocked .rung{fill:none}\n.recorded-logout-blocked .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-logout-blocked .rule,.recorded-logout-blocked .axis{stroke-width:1}\n.recorded-logout-blocked .strong,.recorded-logout-blocked .bad,.recorded-logout-blocked .good,.recorded-logout-blocked .title{font-weight:bold}\n.recorded-logout-blocked .title{font-size:20px}\n.recorded-logout-blocked .blocked{fill:url(#logout-blocked-blocked)}\n.recorded-logout-blocked .stripe{stroke-width:1.2;opacity:.5}\n.recorded-logout-blocked .hatch{stroke-width:2.6}\n.recorded-logout-blocked .end{stroke-width:5}\n.recorded-logout-blocked .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-logout-blocked .rail{stroke-width:1.6}\n.recorded-logout-blocked .beat{stroke-width:1.6}\n.recorded-logout-blocked .ribbon{stroke-width:32}\n.recorded-logout-blocked .inner{stroke-width:29}\n.recorded-logout-blocked .over{stroke:url(#logout-blocked-guard);stroke-width:29}\n.recorded-logout-blocked .badline,.recorded-logout-blocked .goodline{stroke-width:2.4}\n.recorded-logout-blocked .moment{stroke-dasharray:1 3}\n.recorded-logout-blocked .rung{stroke-width:1.6}\n.recorded-logout-blocked .cross{stroke-width:2}\n.recorded-logout-blocked .page{fill:#ffffff}\n.recorded-logout-blocked text{fill:#1f2328}\n.recorded-logout-blocked .halo{stroke:#ffffff}\n.recorded-logout-blocked .rule,.recorded-logout-blocked .axis{stroke:#d1d9e0}\n.recorded-logout-blocked .quiet{fill:#59636e}\n.recorded-logout-blocked .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-logout-blocked .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-logout-blocked .late{fill:#fdecec;stroke:#b91c26}\n.recorded-logout-blocked .blocked{stroke:#b91c26}\n.recorded-logout-blocked .stripe{stroke:#b91c26}\n.recorded-logout-blocked .tint{fill:#fdecec}\n.recorded-logout-blocked .hatch{stroke:#e5ab45}\n.recorded-logout-blocked .amber{fill:#fff0cf}\n.recorded-logout-blocked .end,.recorded-logout-blocked .lane,.recorded-logout-blocked .rail{stroke:#2a66ad}\n.recorded-logout-blocked .ribbon{stroke:#8a5000}\n.recorded-logout-blocked .inner{stroke:#fff0cf}\n.recorded-logout-blocked .held{fill:#8a5000}\n.recorded-logout-blocked .bad{fill:#b91c26}\n.recorded-logout-blocked .badline{stroke:#b91c26}\n.recorded-logout-blocked .good{fill:#1a7f37}\n.recorded-logout-blocked .goodline{stroke:#1a7f37}\n.recorded-logout-blocked .beat,.recorded-logout-blocked .moment{stroke:#59636e}\n.recorded-logout-blocked .gone{fill:#59636e}\n.recorded-logout-blocked .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-logout-blocked .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-logout-blocked .page{fill:#0d1117}\n.recorded-logout-blocked text{fill:#e6edf3}\n.recorded-logout-blocked .halo{stroke:#0d1117}\n.recorded-logout-blocked .rule,.recorded-logout-blocked .axis{stroke:#363d46}\n.recorded-logout-blocked .quiet{fill:#9aa4af}\n.recorded-logout-blocked .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-logout-blocked .other{fill:#1c2128;stroke:#7d8792}\n.recorded-logout-blocked .late{fill:#3a1518;stroke:#ff8079}\n.recorded-logout-blocked .blocked{stroke:#ff8079}\n.recorded-logout-blocked .stripe{stroke:#ff8079}\n.recorded-logout-blocked .tint{fill:#3a1518}\n.recorded-logout-blocked .hatch{stroke:#8a6420}\n.recorded-logout-blocked .amber{fill:#33260c}\n.recorded-logout-blocked .end,.recorded-logout-blocked .lane,.recorded-logout-blocked .rail{stroke:#6fb1fc}\n.recorded-logout-blocked .ribbon{stroke:#f0b04c}\n.recorded-logout-blocked .inner{stroke:#33260c}\n.recorded-logout-blocked .held{fill:#f0b04c}\n.recorded-logout-blocked .bad{fill:#ff8079}\n.recorded-logout-blocked .badline{stroke:#ff8079}\n.recorded-logout-blocked .good{fill:#4cc15f}\n.recorded-logout-blocked .goodline{stroke:#4cc15f}\n.recorded-logout-blocked .beat,.recorded-logout-blocked .moment{stroke:#9aa4af}\n.recorded-logout-blocked .gone{fill:#9aa4af}\n.recorded-logout-blocked .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-logout-blocked .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"logout-blocked-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"logout-blocked-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"816\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 330.5L630 330.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M300.4 95.5L300.4 320.5\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 188.5L660 188.5\"/>\n<path class=\"rule\" d=\"M90 299.5L660 299.5\"/>\n<path class=\"ribbon\" d=\"M90 188.5H202.7M555.2 299.5H620.1M202.2 188.5q19 0 19 19V211.5q0 19 19 19H517.2q19 0 19 19V280.5q0 19 19 19\" data-from=\"5\" data-to=\"44\"/>\n<path class=\"inner\" d=\"M90 188.5H202.7M555.2 299.5H620.1M202.2 188.5q19 0 19 19V211.5q0 19 19 19H517.2q19 0 19 19V280.5q0 19 19 19\" data-from=\"5\" data-to=\"44\"/>\n<path class=\"over\" d=\"M90 188.5H202.7M555.2 299.5H620.1M202.2 188.5q19 0 19 19V211.5q0 19 19 19H517.2q19 0 19 19V280.5q0 19 19 19\" data-from=\"5\" data-to=\"44\"/>\n<path class=\"lane\" d=\"M90 265H660\" data-from=\"0\" data-to=\"45\"/>\n<rect class=\"page\" x=\"208.7\" y=\"255\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M202.2 188.5q19 0 19 19V211.5q0 19 19 19H517.2q19 0 19 19V280.5q0 19 19 19\" data-from=\"6\" data-to=\"40\"/>\n<rect class=\"amber\" x=\"282.9\" y=\"220.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"lane\" d=\"M660 299.5q1 0 1 -1V231.5q0 -1 1 -1H660\" data-from=\"45\" data-to=\"45\"/>\n<rect class=\"task\" x=\"90\" y=\"176.5\" width=\"112.2\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"6\"/>\n<rect class=\"other\" x=\"255.4\" y=\"180.5\" width=\"5.1\" height=\"16\" rx=\"2.5\" data-from=\"7\" data-to=\"8\"/>\n<path class=\"end\" d=\"M259.5 179.5L259.5 197.5\" data-from=\"8\" data-to=\"8\"/>\n<rect class=\"task\" x=\"265.5\" y=\"180.5\" width=\"5.2\" height=\"16\" rx=\"2.6\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"276.5\" y=\"180.5\" width=\"5.4\" height=\"16\" rx=\"2.7\" data-from=\"11\" data-to=\"12\"/>\n<rect class=\"task\" x=\"284.5\" y=\"291.5\" width=\"5.2\" height=\"16\" rx=\"2.6\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"555.2\" y=\"287.5\" width=\"104.8\" height=\"24\" rx=\"3\" data-from=\"40\" data-to=\"45\"/>\n<path class=\"beat\" d=\"M284.5 110.5L284.5 126.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"beat\" d=\"M300.3 110.5L300.3 126.5\" data-from=\"17\" data-to=\"17\"/>\n<rect class=\"tint\" x=\"300.5\" y=\"106.5\" width=\"319.5\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"45\"/>\n<rect class=\"blocked\" x=\"300.5\" y=\"106.5\" width=\"319.5\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"45\"/>\n<rect class=\"tint\" x=\"335.7\" y=\"108.5\" width=\"249\" height=\"20\" rx=\"3\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"rail\" d=\"M300.4 106.5L300.4 130.5\" data-from=\"17\" data-to=\"45\"/>\n<path class=\"badline\" d=\"M294.5 112.5l12 12m0 -12l-12 12\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"badline\" d=\"M300.5 126.5L300.5 141.5\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"goodline\" d=\"M12 353.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M300.4 390.5L300.4 669.5\" data-from=\"18\" data-to=\"18\"/>\n<path class=\"rule\" d=\"M90 413.5L660 413.5\"/>\n<path class=\"rule\" d=\"M90 483.5L660 483.5\"/>\n<path class=\"rule\" d=\"M90 525.5L539.3 525.5\"/>\n<rect class=\"gone\" x=\"535.3\" y=\"521.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"36\" data-to=\"36\"/>\n<path class=\"rule\" d=\"M90 648.5L549.1 648.5\"/>\n<rect class=\"gone\" x=\"545.1\" y=\"644.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"lane\" d=\"M90 614H480.8q7 0 7 7V641.5q0 7 7 7\" data-from=\"15\" data-to=\"32\"/>\n<rect class=\"page\" x=\"220.7\" y=\"604\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"lane\" d=\"M90 560H287.7q7 0 7 -7V532.5q0 -7 7 -7\" data-from=\"15\" data-to=\"23\"/>\n<rect class=\"page\" x=\"110.8\" y=\"550\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"lane\" d=\"M90 587H359.6q7 0 7 7V641.5q0 7 7 7\" data-from=\"15\" data-to=\"27\"/>\n<rect class=\"page\" x=\"151.2\" y=\"577\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<rect class=\"task\" x=\"292.3\" y=\"640.5\" width=\"5.2\" height=\"16\" rx=\"2.6\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"301.7\" y=\"513.5\" width=\"71.1\" height=\"24\" rx=\"3\" data-from=\"23\" data-to=\"26\"/>\n<path class=\"end\" d=\"M371.8 512.5L371.8 538.5\" data-from=\"26\" data-to=\"26\"/>\n<rect class=\"task\" x=\"373.6\" y=\"636.5\" width=\"118.1\" height=\"24\" rx=\"3\" data-from=\"27\" data-to=\"31\"/>\n<path class=\"end\" d=\"M490.7 635.5L490.7 661.5\" data-from=\"31\" data-to=\"31\"/>\n<rect class=\"task\" x=\"494.8\" y=\"636.5\" width=\"44.3\" height=\"24\" rx=\"3\" data-from=\"32\" data-to=\"35\"/>\n<path class=\"end\" d=\"M538 635.5L538 661.5\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"beat\" d=\"M300.4 405.5L300.4 421.5\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rail\" d=\"M300.4 401.5L300.4 425.5\" data-from=\"18\" data-to=\"39\"/>\n<path class=\"rail\" d=\"M300.4 413.5H550.1m0 -12v24\" data-from=\"18\" data-to=\"39\"/>\n<rect class=\"page\" x=\"371\" y=\"403.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"39\" data-to=\"39\"/>\n<circle class=\"rung\" cx=\"301.5\" cy=\"483.5\" r=\"4.5\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"goodline\" d=\"M544.1 413.5l5 6l8 -12\" data-from=\"39\" data-to=\"39\"/>\n<path class=\"goodline\" d=\"M550.1 421.5L550.1 436.5\" data-from=\"39\" data-to=\"39\"/>\n<path class=\"axis\" d=\"M90 681.5L630 681.5\"/>\n<path class=\"beat\" d=\"M300.4 681.5L300.4 686.5\"/>\n<path class=\"beat\" d=\"M383.3 681.5L383.3 686.5\"/>\n<path class=\"beat\" d=\"M555.2 681.5L555.2 686.5\"/>\n<rect class=\"task\" x=\"90\" y=\"741.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 748.5L228.3 748.5\"/>\n<path class=\"ribbon\" d=\"M492.4 748.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 748.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 748.5h18\" style=\"stroke-width:13\"/>\n<rect class=\"tint\" x=\"90\" y=\"765.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"765.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"end\" d=\"M275.3 765.5L275.3 779.5\"/>\n<path class=\"beat\" d=\"M412.5 765.5L412.5 779.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"792.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"490.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">Logout needs the lock that a suspended task keeps</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"303\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, logout-blocked</text>\n<text class=\"strong\" x=\"335\" y=\"64\" textLength=\"49.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"45\" data-to=\"45\">: stuck</text>\n<text class=\"halo quiet\" x=\"265.3\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"253.2\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"194\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"305\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"212.7\" y=\"270.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker waits for the next sample&#x27;s time</text>\n<text class=\"held strong\" x=\"286.9\" y=\"236\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">receiver holds the guard</text>\n<text class=\"\" x=\"95\" y=\"194\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"560.3\" y=\"305\" textLength=\"54.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"40\" data-to=\"40\">unlocks</text>\n<text class=\"\" x=\"339.7\" y=\"124\" textLength=\"241\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">logout waits for the guard, 101 ms</text>\n<text class=\"halo bad\" x=\"114\" y=\"156\" textLength=\"373\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">the window waits for a guard that no thread holds</text>\n<text class=\"strong\" x=\"32\" y=\"359\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"359\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"39\" data-to=\"39\">: finished</text>\n<text class=\"halo quiet\" x=\"265.3\" y=\"385\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"592.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"419\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"489\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"531\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"654\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"224.7\" y=\"619.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">pool: suspended</text>\n<text class=\"quiet\" x=\"114.8\" y=\"565.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">receiver: suspended</text>\n<text class=\"quiet\" x=\"155.2\" y=\"592.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">worker: suspended</text>\n<text class=\"\" x=\"308.8\" y=\"531\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"23\" data-to=\"23\">receiver</text>\n<text class=\"\" x=\"380.6\" y=\"654\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">worker: 4 rows</text>\n<text class=\"\" x=\"501.8\" y=\"654\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">pool</text>\n<text class=\"\" x=\"375\" y=\"419\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"39\" data-to=\"39\">logout: 1.1 ms</text>\n<text class=\"halo\" x=\"310.5\" y=\"489\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"22\" data-to=\"22\">wait</text>\n<text class=\"halo good\" x=\"204.6\" y=\"451\" textLength=\"425.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"39\" data-to=\"39\">told, waited for, stopped: no lock, and the window is free</text>\n<text class=\"halo quiet\" x=\"295.9\" y=\"704\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"359.3\" y=\"704\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"528.9\" y=\"704\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">100 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"726\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"754\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"754\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"754\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"778\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"778\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"427.5\" y=\"778\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"114\" y=\"802\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-logout-blocked\" width=\"640\" height=\"816\" viewBox=\"0 0 640 816\" role=\"img\" aria-labelledby=\"logout-blocked-title logout-blocked-desc\">\n<title id=\"logout-blocked-title\">Logout needs the lock that a suspended task keeps</title>\n<desc id=\"logout-blocked-desc\">Logout needs the lock that a suspended task keeps. Broken: the window waits for a guard that no thread holds. Correct: told, waited for, stopped: no lock, and the window is free. In order: -11.33 ms, broken: Event receiver goes on, on runtime 1: it had left runtime 2; -11.31 ms, broken: Event begins, on runtime 1; -11.21 ms, broken: Event stores 1 row; -11.20 ms, broken: Event is suspended; -11.20 ms, broken: Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it; -11.19 ms, broken: Event receiver takes the guard, on runtime 1; -11.19 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line; -11.18 ms, broken: Event goes on, on runtime 1; -11.17 ms, broken: Event has ended; -10.33 ms, broken: Time-series worker goes on, on runtime 1; -10.31 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -7.37 ms, broken: Time-series worker goes on, on runtime 1; -7.34 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -5.20 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; -5.19 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on; -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The window is frozen; 0.01 ms, broken: The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms; 101.08 ms, broken: Event receiver goes on, on runtime 2: it had left runtime 1; 101.12 ms, broken: Event begins, on runtime 2; 101.27 ms, broken: Event stores 1 row; 101.27 ms, broken: Event is suspended, and does not go on; 101.28 ms, broken: Event receiver lets go of the guard, on runtime 2: runtime 1 had taken it; 101.31 ms, broken: The window is alive again, after 101 ms; 101.31 ms, broken: The window takes the guard; 101.31 ms, broken: The window lets go of the guard; 101.34 ms, broken: Event receiver takes the guard, on runtime 2; 101.34 ms, broken: Event receiver lets go of the guard, on runtime 2; 101.43 ms, broken: Event receiver is suspended, and does not go on.</desc>\n<metadata>mutex-logout-blocked.json sha256 8996026a1a72ee1202a49b41d420dbd6d181066935577cd3df9138eb9e8ee834; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-logout-blocked text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-logout-blocked path,.recorded-logout-blocked .rung{fill:none}\n.recorded-logout-blocked .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-logout-blocked .rule,.recorded-logout-blocked .axis{stroke-width:1}\n.recorded-logout-blocked .strong,.recorded-logout-blocked .bad,.recorded-logout-blocked .good,.recorded-logout-blocked .title{font-weight:bold}\n.recorded-logout-blocked .title{font-size:20px}\n.recorded-logout-blocked .blocked{fill:url(#logout-blocked-blocked)}\n.recorded-logout-blocked .stripe{stroke-width:1.2;opacity:.5}\n.recorded-logout-blocked .hatch{stroke-width:2.6}\n.recorded-logout-blocked .end{stroke-width:5}\n.recorded-logout-blocked .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-logout-blocked .rail{stroke-width:1.6}\n.recorded-logout-blocked .beat{stroke-width:1.6}\n.recorded-logout-blocked .ribbon{stroke-width:32}\n.recorded-logout-blocked .inner{stroke-width:29}\n.recorded-logout-blocked .over{stroke:url(#logout-blocked-guard);stroke-width:29}\n.recorded-logout-blocked .badline,.recorded-logout-blocked .goodline{stroke-width:2.4}\n.recorded-logout-blocked .moment{stroke-dasharray:1 3}\n.recorded-logout-blocked .rung{stroke-width:1.6}\n.recorded-logout-blocked .cross{stroke-width:2}\n.recorded-logout-blocked .page{fill:#ffffff}\n.recorded-logout-blocked text{fill:#1f2328}\n.recorded-logout-blocked .halo{stroke:#ffffff}\n.recorded-logout-blocked .rule,.recorded-logout-blocked .axis{stroke:#d1d9e0}\n.recorded-logout-blocked .quiet{fill:#59636e}\n.recorded-logout-blocked .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-logout-blocked .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-logout-blocked .late{fill:#fdecec;stroke:#b91c26}\n.recorded-logout-blocked .blocked{stroke:#b91c26}\n.recorded-logout-blocked .stripe{stroke:#b91c26}\n.recorded-logout-blocked .tint{fill:#fdecec}\n.recorded-logout-blocked .hatch{stroke:#e5ab45}\n.recorded-logout-blocked .amber{fill:#fff0cf}\n.recorded-logout-blocked .end,.recorded-logout-blocked .lane,.recorded-logout-blocked .rail{stroke:#2a66ad}\n.recorded-logout-blocked .ribbon{stroke:#8a5000}\n.recorded-logout-blocked .inner{stroke:#fff0cf}\n.recorded-logout-blocked .held{fill:#8a5000}\n.recorded-logout-blocked .bad{fill:#b91c26}\n.recorded-logout-blocked .badline{stroke:#b91c26}\n.recorded-logout-blocked .good{fill:#1a7f37}\n.recorded-logout-blocked .goodline{stroke:#1a7f37}\n.recorded-logout-blocked .beat,.recorded-logout-blocked .moment{stroke:#59636e}\n.recorded-logout-blocked .gone{fill:#59636e}\n.recorded-logout-blocked .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-logout-blocked .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-logout-blocked .page{fill:#0d1117}\n.recorded-logout-blocked text{fill:#e6edf3}\n.recorded-logout-blocked .halo{stroke:#0d1117}\n.recorded-logout-blocked .rule,.recorded-logout-blocked .axis{stroke:#363d46}\n.recorded-logout-blocked .quiet{fill:#9aa4af}\n.recorded-logout-blocked .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-logout-blocked .other{fill:#1c2128;stroke:#7d8792}\n.recorded-logout-blocked .late{fill:#3a1518;stroke:#ff8079}\n.recorded-logout-blocked .blocked{stroke:#ff8079}\n.recorded-logout-blocked .stripe{stroke:#ff8079}\n.recorded-logout-blocked .tint{fill:#3a1518}\n.recorded-logout-blocked .hatch{stroke:#8a6420}\n.recorded-logout-blocked .amber{fill:#33260c}\n.recorded-logout-blocked .end,.recorded-logout-blocked .lane,.recorded-logout-blocked .rail{stroke:#6fb1fc}\n.recorded-logout-blocked .ribbon{stroke:#f0b04c}\n.recorded-logout-blocked .inner{stroke:#33260c}\n.recorded-logout-blocked .held{fill:#f0b04c}\n.recorded-logout-blocked .bad{fill:#ff8079}\n.recorded-logout-blocked .badline{stroke:#ff8079}\n.recorded-logout-blocked .good{fill:#4cc15f}\n.recorded-logout-blocked .goodline{stroke:#4cc15f}\n.recorded-logout-blocked .beat,.recorded-logout-blocked .moment{stroke:#9aa4af}\n.recorded-logout-blocked .gone{fill:#9aa4af}\n.recorded-logout-blocked .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-logout-blocked .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"logout-blocked-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"logout-blocked-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"816\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 330.5L630 330.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M329.6 95.5L329.6 320.5\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 188.5L660 188.5\"/>\n<path class=\"rule\" d=\"M90 299.5L660 299.5\"/>\n<path class=\"ribbon\" d=\"M90 188.5H204.6M549.8 299.5H617M204.1 188.5q19 0 19 19V211.5q0 19 19 19H511.8q19 0 19 19V280.5q0 19 19 19\" data-from=\"5\" data-to=\"42\"/>\n<path class=\"inner\" d=\"M90 188.5H204.6M549.8 299.5H617M204.1 188.5q19 0 19 19V211.5q0 19 19 19H511.8q19 0 19 19V280.5q0 19 19 19\" data-from=\"5\" data-to=\"42\"/>\n<path class=\"over\" d=\"M90 188.5H204.6M549.8 299.5H617M204.1 188.5q19 0 19 19V211.5q0 19 19 19H511.8q19 0 19 19V280.5q0 19 19 19\" data-from=\"5\" data-to=\"42\"/>\n<path class=\"lane\" d=\"M90 265H660\" data-from=\"0\" data-to=\"48\"/>\n<rect class=\"page\" x=\"208.7\" y=\"255\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M204.1 188.5q19 0 19 19V211.5q0 19 19 19H511.8q19 0 19 19V280.5q0 19 19 19\" data-from=\"6\" data-to=\"38\"/>\n<rect class=\"amber\" x=\"281.1\" y=\"220.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"lane\" d=\"M630 299.5q1 0 1 -1V231.5q0 -1 1 -1H660\" data-from=\"48\" data-to=\"48\"/>\n<rect class=\"task\" x=\"90\" y=\"176.5\" width=\"114.1\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"6\"/>\n<rect class=\"other\" x=\"257.6\" y=\"180.5\" width=\"5.2\" height=\"16\" rx=\"2.6\" data-from=\"7\" data-to=\"8\"/>\n<path class=\"end\" d=\"M261.8 179.5L261.8 197.5\" data-from=\"8\" data-to=\"8\"/>\n<rect class=\"task\" x=\"271.6\" y=\"180.5\" width=\"5.6\" height=\"16\" rx=\"2.8\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"288.3\" y=\"180.5\" width=\"6.1\" height=\"16\" rx=\"3\" data-from=\"11\" data-to=\"12\"/>\n<rect class=\"task\" x=\"303\" y=\"291.5\" width=\"5.5\" height=\"16\" rx=\"2.8\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"549.8\" y=\"287.5\" width=\"80.2\" height=\"24\" rx=\"3\" data-from=\"38\" data-to=\"48\"/>\n<path class=\"beat\" d=\"M302 110.5L302 126.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"beat\" d=\"M326 110.5L326 126.5\" data-from=\"17\" data-to=\"17\"/>\n<rect class=\"tint\" x=\"329.9\" y=\"106.5\" width=\"287.5\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"43\"/>\n<rect class=\"blocked\" x=\"329.9\" y=\"106.5\" width=\"287.5\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"43\"/>\n<rect class=\"tint\" x=\"349.1\" y=\"108.5\" width=\"249\" height=\"20\" rx=\"3\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"rail\" d=\"M329.6 106.5L329.6 130.5\" data-from=\"17\" data-to=\"48\"/>\n<path class=\"badline\" d=\"M323.9 112.5l12 12m0 -12l-12 12\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"badline\" d=\"M329.9 126.5L329.9 141.5\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"goodline\" d=\"M12 353.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M329.6 390.5L329.6 669.5\" data-from=\"18\" data-to=\"18\"/>\n<path class=\"rule\" d=\"M90 413.5L660 413.5\"/>\n<path class=\"rule\" d=\"M90 483.5L660 483.5\"/>\n<path class=\"rule\" d=\"M90 525.5L531.7 525.5\"/>\n<rect class=\"gone\" x=\"527.7\" y=\"521.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"rule\" d=\"M90 648.5L521.1 648.5\"/>\n<rect class=\"gone\" x=\"517.1\" y=\"644.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"lane\" d=\"M90 614H460.5q7 0 7 -7V532.5q0 -7 7 -7\" data-from=\"15\" data-to=\"32\"/>\n<rect class=\"page\" x=\"210.5\" y=\"604\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"lane\" d=\"M90 587H335.6q7 0 7 7V641.5q0 7 7 7\" data-from=\"15\" data-to=\"26\"/>\n<rect class=\"page\" x=\"139.2\" y=\"577\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"lane\" d=\"M90 560H328.9q7 0 7 -7V532.5q0 -7 7 -7\" data-from=\"15\" data-to=\"25\"/>\n<rect class=\"page\" x=\"131.4\" y=\"550\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<rect class=\"task\" x=\"311.1\" y=\"640.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"336.3\" y=\"640.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"23\" data-to=\"24\"/>\n<rect class=\"task\" x=\"342.9\" y=\"513.5\" width=\"128.3\" height=\"24\" rx=\"3\" data-from=\"25\" data-to=\"31\"/>\n<path class=\"end\" d=\"M470.2 512.5L470.2 538.5\" data-from=\"31\" data-to=\"31\"/>\n<rect class=\"task\" x=\"349.6\" y=\"636.5\" width=\"120.1\" height=\"24\" rx=\"3\" data-from=\"26\" data-to=\"30\"/>\n<path class=\"end\" d=\"M468.7 635.5L468.7 661.5\" data-from=\"30\" data-to=\"30\"/>\n<rect class=\"task\" x=\"474.5\" y=\"513.5\" width=\"45.7\" height=\"24\" rx=\"3\" data-from=\"32\" data-to=\"33\"/>\n<path class=\"end\" d=\"M519.2 512.5L519.2 538.5\" data-from=\"33\" data-to=\"33\"/>\n<path class=\"beat\" d=\"M328.4 405.5L328.4 421.5\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rail\" d=\"M329.6 401.5L329.6 425.5\" data-from=\"18\" data-to=\"37\"/>\n<path class=\"rail\" d=\"M329.6 413.5H535.1m0 -12v24\" data-from=\"18\" data-to=\"37\"/>\n<rect class=\"page\" x=\"378.1\" y=\"403.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"37\" data-to=\"37\"/>\n<circle class=\"rung\" cx=\"332.5\" cy=\"483.5\" r=\"4.5\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"goodline\" d=\"M529.1 413.5l5 6l8 -12\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"goodline\" d=\"M535.1 421.5L535.1 436.5\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"axis\" d=\"M90 681.5L630 681.5\"/>\n<path class=\"beat\" d=\"M329.6 681.5L329.6 686.5\"/>\n<path class=\"beat\" d=\"M549.7 681.5L549.7 686.5\"/>\n<rect class=\"task\" x=\"90\" y=\"741.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 748.5L228.3 748.5\"/>\n<path class=\"ribbon\" d=\"M492.4 748.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 748.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 748.5h18\" style=\"stroke-width:13\"/>\n<rect class=\"tint\" x=\"90\" y=\"765.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"765.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"end\" d=\"M275.3 765.5L275.3 779.5\"/>\n<path class=\"beat\" d=\"M412.5 765.5L412.5 779.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"792.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"490.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">Logout needs the lock that a suspended task keeps</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"303\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, logout-blocked</text>\n<text class=\"strong\" x=\"335\" y=\"64\" textLength=\"49.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"48\" data-to=\"48\">: stuck</text>\n<text class=\"halo quiet\" x=\"294.4\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"253.2\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"194\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"305\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"212.7\" y=\"270.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker waits for the next sample&#x27;s time</text>\n<text class=\"held strong\" x=\"285.1\" y=\"236\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">receiver holds the guard</text>\n<text class=\"\" x=\"95.9\" y=\"194\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"556\" y=\"305\" textLength=\"54.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"38\" data-to=\"38\">unlocks</text>\n<text class=\"\" x=\"353.1\" y=\"124\" textLength=\"241\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">logout waits for the guard, 101 ms</text>\n<text class=\"halo bad\" x=\"143.4\" y=\"156\" textLength=\"373\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">the window waits for a guard that no thread holds</text>\n<text class=\"strong\" x=\"32\" y=\"359\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"359\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">: finished</text>\n<text class=\"halo quiet\" x=\"294.4\" y=\"385\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"592.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"419\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"489\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"531\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"654\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"214.5\" y=\"619.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">pool: suspended</text>\n<text class=\"quiet\" x=\"143.2\" y=\"592.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">worker: suspended</text>\n<text class=\"quiet\" x=\"135.4\" y=\"565.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">receiver: suspended</text>\n<text class=\"\" x=\"378.6\" y=\"531\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">receiver</text>\n<text class=\"\" x=\"357.6\" y=\"654\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"26\" data-to=\"26\">worker: 4 rows</text>\n<text class=\"\" x=\"482.2\" y=\"531\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">pool</text>\n<text class=\"\" x=\"382.1\" y=\"419\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"341.5\" y=\"489\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"22\" data-to=\"22\">wait</text>\n<text class=\"halo good\" x=\"204.6\" y=\"451\" textLength=\"425.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">told, waited for, stopped: no lock, and the window is free</text>\n<text class=\"halo quiet\" x=\"325.1\" y=\"704\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"523.4\" y=\"704\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">100 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"726\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"754\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"754\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"754\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"778\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"778\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"427.5\" y=\"778\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"114\" y=\"802\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "logout",
@@ -2589,9 +2559,9 @@ const recordings = [
 "steps": [
 {
 "panel": 0,
-"ms": "-2.919",
+"ms": "-5.073",
 "x": 90,
-"y": 325.5,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
@@ -2599,9 +2569,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-2.902",
-"x": 101.6,
-"y": 325.5,
+"ms": "-5.052",
+"x": 103.6,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
@@ -2610,7 +2580,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 179.4,
+"x": 212.5,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -2619,8 +2589,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.145",
-"x": 207.0,
+"ms": "0.123",
+"x": 240.3,
 "y": 160.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -2629,8 +2599,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.147",
-"x": 207.3,
+"ms": "0.125",
+"x": 240.8,
 "y": 160.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -2639,49 +2609,39 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.164",
-"x": 213.7,
-"y": 202.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"ms": "0.146",
+"x": 252.3,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": 3
 },
 {
 "panel": 0,
-"ms": "0.173",
-"x": 217.7,
-"y": 202.5,
-"where": "runtime 1",
+"ms": "0.167",
+"x": 265.6,
+"y": 353.5,
+"where": "runtime 2",
 "text": "Event receiver is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "0.177",
-"x": 219.8,
-"y": 202.5,
+"ms": "0.189",
+"x": 274.4,
+"y": 230.5,
 "where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "0.396",
-"x": 318.3,
-"y": 202.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.487",
-"x": 339.7,
-"y": 325.5,
+"ms": "0.437",
+"x": 316.7,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
@@ -2689,9 +2649,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.491",
-"x": 343.5,
-"y": 325.5,
+"ms": "0.442",
+"x": 321.4,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
 "note": "",
@@ -2699,9 +2659,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.496",
-"x": 347.8,
-"y": 325.5,
+"ms": "0.485",
+"x": 359.8,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
@@ -2709,9 +2669,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.634",
-"x": 471.5,
-"y": 325.5,
+"ms": "0.598",
+"x": 461.0,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
@@ -2719,9 +2679,9 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.650",
-"x": 486.2,
-"y": 325.5,
+"ms": "0.604",
+"x": 466.5,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
@@ -2729,59 +2689,39 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.654",
-"x": 491.1,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"ms": "0.651",
+"x": 482.1,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Event receiver has ended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "0.661",
-"x": 494.4,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Pool is suspended: it waits for its connections.",
+"ms": "0.658",
+"x": 488.4,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "0.671",
-"x": 498.9,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.805",
-"x": 562.6,
-"y": 325.5,
-"where": "runtime 2",
+"ms": "0.766",
+"x": 557.7,
+"y": 230.5,
+"where": "runtime 1",
 "text": "Pool has ended.",
 "note": "all have ended: here the threads have nothing left to lose",
 "source": 6
 },
 {
 "panel": 0,
-"ms": "0.830",
-"x": 571.3,
-"y": 202.5,
-"where": "runtime 1",
-"text": "Runtime 1 ends.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.911",
-"x": 600.4,
-"y": 325.5,
+"ms": "0.793",
+"x": 567.9,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
 "note": "",
@@ -2789,21 +2729,31 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "1.011",
-"x": 618.3,
-"y": 160.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 0.9 ms.",
+"ms": "0.847",
+"x": 594.1,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Runtime 1 ends.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "1.076",
+"ms": "0.924",
+"x": 607.7,
+"y": 160.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 0.8 ms.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "1.050",
 "x": 630.0,
 "y": 118.5,
 "where": "window",
-"text": "The logout has returned, after 1.1 ms.",
+"text": "The logout has returned, after 1.0 ms.",
 "note": "",
 "source": -1
 }
@@ -2934,7 +2884,7 @@ const recordings = [
 "because": "Only the operation is cancelled, not the task: it goes on, and cleans up."
 },
 {
-"step": 12,
+"step": 11,
 "question": "The worker has half a batch in hand, and the token is cancelled.",
 "answers": [
 "The half batch is lost",
@@ -2944,7 +2894,7 @@ const recordings = [
 "because": "Told, not cut off: storing needs a connection and threads that run, and both are there."
 },
 {
-"step": 18,
+"step": 16,
 "question": "All tasks have ended.",
 "answers": [
 "The threads end, and the logout returns",
@@ -2958,7 +2908,7 @@ const recordings = [
 99.5,
 386.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-logout\" width=\"640\" height=\"497\" viewBox=\"0 0 640 497\" role=\"img\" aria-labelledby=\"logout-title logout-desc\">\n<title id=\"logout-title\">Told, waited for, and only then stopped</title>\n<desc id=\"logout-desc\">Told, waited for, and only then stopped. Correct: all have ended: here the threads have nothing left to lose. In order: -2.92 ms, correct: Time-series worker goes on, on runtime 2; -2.90 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, correct: The window begins the logout; 0.15 ms, correct: The ladder begins the shutdown; 0.15 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.16 ms, correct: Event receiver goes on, on runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.18 ms, correct: Event receiver goes on, on runtime 1; 0.40 ms, correct: Event receiver has ended; 0.49 ms, correct: Time-series worker goes on, on runtime 2; 0.49 ms, correct: Time-series worker is suspended; 0.50 ms, correct: Time-series worker goes on, on runtime 2; 0.63 ms, correct: Time-series worker stores 4 rows; 0.65 ms, correct: Time-series worker has ended; 0.65 ms, correct: Pool goes on, on runtime 2: it had left runtime 1; 0.66 ms, correct: Pool is suspended: it waits for its connections; 0.67 ms, correct: Pool goes on, on runtime 2; 0.80 ms, correct: Pool has ended; 0.83 ms, correct: Runtime 1 ends; 0.91 ms, correct: Runtime 2 ends; 1.01 ms, correct: The shutdown has returned, after 0.9 ms; 1.08 ms, correct: The logout has returned, after 1.1 ms.</desc>\n<metadata>correct-logout.json sha256 0cfe4e6500b57321e11a41e36f33c72bc21b7d7afe57e9f5d7aa66cd6987c18a</metadata>\n<style>\n.recorded-logout text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-logout path,.recorded-logout .rung{fill:none}\n.recorded-logout .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-logout .rule,.recorded-logout .axis{stroke-width:1}\n.recorded-logout .strong,.recorded-logout .bad,.recorded-logout .good,.recorded-logout .title{font-weight:bold}\n.recorded-logout .title{font-size:20px}\n.recorded-logout .blocked{fill:url(#logout-blocked)}\n.recorded-logout .stripe{stroke-width:1.2;opacity:.5}\n.recorded-logout .hatch{stroke-width:2.6}\n.recorded-logout .end{stroke-width:5}\n.recorded-logout .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-logout .rail{stroke-width:1.6}\n.recorded-logout .beat{stroke-width:1.6}\n.recorded-logout .ribbon{stroke-width:32}\n.recorded-logout .inner{stroke-width:29}\n.recorded-logout .over{stroke:url(#logout-guard);stroke-width:29}\n.recorded-logout .badline,.recorded-logout .goodline{stroke-width:2.4}\n.recorded-logout .moment{stroke-dasharray:1 3}\n.recorded-logout .rung{stroke-width:1.6}\n.recorded-logout .cross{stroke-width:2}\n.recorded-logout .page{fill:#ffffff}\n.recorded-logout text{fill:#1f2328}\n.recorded-logout .halo{stroke:#ffffff}\n.recorded-logout .rule,.recorded-logout .axis{stroke:#d1d9e0}\n.recorded-logout .quiet{fill:#59636e}\n.recorded-logout .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-logout .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-logout .late{fill:#fdecec;stroke:#b91c26}\n.recorded-logout .blocked{stroke:#b91c26}\n.recorded-logout .stripe{stroke:#b91c26}\n.recorded-logout .tint{fill:#fdecec}\n.recorded-logout .hatch{stroke:#e5ab45}\n.recorded-logout .amber{fill:#fff0cf}\n.recorded-logout .end,.recorded-logout .lane,.recorded-logout .rail{stroke:#2a66ad}\n.recorded-logout .ribbon{stroke:#8a5000}\n.recorded-logout .inner{stroke:#fff0cf}\n.recorded-logout .held{fill:#8a5000}\n.recorded-logout .bad{fill:#b91c26}\n.recorded-logout .badline{stroke:#b91c26}\n.recorded-logout .good{fill:#1a7f37}\n.recorded-logout .goodline{stroke:#1a7f37}\n.recorded-logout .beat,.recorded-logout .moment{stroke:#59636e}\n.recorded-logout .gone{fill:#59636e}\n.recorded-logout .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-logout .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-logout .page{fill:#0d1117}\n.recorded-logout text{fill:#e6edf3}\n.recorded-logout .halo{stroke:#0d1117}\n.recorded-logout .rule,.recorded-logout .axis{stroke:#363d46}\n.recorded-logout .quiet{fill:#9aa4af}\n.recorded-logout .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-logout .other{fill:#1c2128;stroke:#7d8792}\n.recorded-logout .late{fill:#3a1518;stroke:#ff8079}\n.recorded-logout .blocked{stroke:#ff8079}\n.recorded-logout .stripe{stroke:#ff8079}\n.recorded-logout .tint{fill:#3a1518}\n.recorded-logout .hatch{stroke:#8a6420}\n.recorded-logout .amber{fill:#33260c}\n.recorded-logout .end,.recorded-logout .lane,.recorded-logout .rail{stroke:#6fb1fc}\n.recorded-logout .ribbon{stroke:#f0b04c}\n.recorded-logout .inner{stroke:#33260c}\n.recorded-logout .held{fill:#f0b04c}\n.recorded-logout .bad{fill:#ff8079}\n.recorded-logout .badline{stroke:#ff8079}\n.recorded-logout .good{fill:#4cc15f}\n.recorded-logout .goodline{stroke:#4cc15f}\n.recorded-logout .beat,.recorded-logout .moment{stroke:#9aa4af}\n.recorded-logout .gone{fill:#9aa4af}\n.recorded-logout .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-logout .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"logout-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"logout-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"497\" rx=\"8\"/>\n<g>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M179.4 95.5L179.4 374.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 202.5L571.3 202.5\"/>\n<rect class=\"gone\" x=\"567.3\" y=\"198.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"18\" data-to=\"18\"/>\n<path class=\"rule\" d=\"M90 325.5L600.4 325.5\"/>\n<rect class=\"gone\" x=\"596.4\" y=\"321.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"lane\" d=\"M90 291H477.1q7 0 7 7V318.5q0 7 7 7\" data-from=\"0\" data-to=\"14\"/>\n<rect class=\"page\" x=\"218.8\" y=\"281\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 237H199.7q7 0 7 -7V209.5q0 -7 7 -7\" data-from=\"0\" data-to=\"5\"/>\n<rect class=\"page\" x=\"110.4\" y=\"227\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 264H325.7q7 0 7 7V318.5q0 7 7 7\" data-from=\"0\" data-to=\"9\"/>\n<rect class=\"page\" x=\"134.3\" y=\"254\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"317.5\" width=\"11.6\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"213.7\" y=\"190.5\" width=\"104.6\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"8\"/>\n<path class=\"end\" d=\"M317.3 189.5L317.3 215.5\" data-from=\"8\" data-to=\"8\"/>\n<rect class=\"task\" x=\"339.7\" y=\"313.5\" width=\"146.5\" height=\"24\" rx=\"3\" data-from=\"9\" data-to=\"13\"/>\n<path class=\"end\" d=\"M485.2 312.5L485.2 338.5\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"491.1\" y=\"313.5\" width=\"71.5\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"17\"/>\n<path class=\"end\" d=\"M561.6 312.5L561.6 338.5\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"beat\" d=\"M178.6 110.5L178.6 126.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rail\" d=\"M179.4 106.5L179.4 130.5\" data-from=\"2\" data-to=\"21\"/>\n<path class=\"rail\" d=\"M179.4 118.5H630m0 -12v24\" data-from=\"2\" data-to=\"21\"/>\n<rect class=\"page\" x=\"350.5\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"21\" data-to=\"21\"/>\n<circle class=\"rung\" cx=\"207.3\" cy=\"160.5\" r=\"4.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"goodline\" d=\"M556.6 337.5l5 6l8 -12\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"goodline\" d=\"M562.6 345.5L562.6 348.5\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"axis\" d=\"M90 386.5L630 386.5\"/>\n<path class=\"beat\" d=\"M179.4 386.5L179.4 391.5\"/>\n<path class=\"beat\" d=\"M351.8 386.5L351.8 391.5\"/>\n<rect class=\"task\" x=\"90\" y=\"446.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 453.5L228.3 453.5\"/>\n<path class=\"end\" d=\"M501.4 446.5L501.4 460.5\"/>\n<path class=\"beat\" d=\"M99 470.5L99 484.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"473.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"370.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">Told, waited for, and only then stopped</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">: finished</text>\n<text class=\"halo quiet\" x=\"144.3\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"269.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"208\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"331\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"222.8\" y=\"296.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"114.4\" y=\"242.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver</text>\n<text class=\"quiet\" x=\"138.3\" y=\"269.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"\" x=\"237.6\" y=\"208\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">receiver</text>\n<text class=\"\" x=\"361\" y=\"331\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">worker: 4 rows</text>\n<text class=\"\" x=\"511.7\" y=\"331\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">pool</text>\n<text class=\"\" x=\"354.5\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">logout: 1.1 ms</text>\n<text class=\"halo\" x=\"216.3\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">wait</text>\n<text class=\"halo good\" x=\"198.9\" y=\"363\" textLength=\"431.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">all have ended: here the threads have nothing left to lose</text>\n<text class=\"halo quiet\" x=\"175\" y=\"409\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"327.8\" y=\"409\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"431\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"459\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"459\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"459\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"483\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"483\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-logout\" width=\"640\" height=\"497\" viewBox=\"0 0 640 497\" role=\"img\" aria-labelledby=\"logout-title logout-desc\">\n<title id=\"logout-title\">Told, waited for, and only then stopped</title>\n<desc id=\"logout-desc\">Told, waited for, and only then stopped. Correct: all have ended: here the threads have nothing left to lose. In order: -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, correct: The window begins the logout; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms.</desc>\n<metadata>correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-logout text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-logout path,.recorded-logout .rung{fill:none}\n.recorded-logout .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-logout .rule,.recorded-logout .axis{stroke-width:1}\n.recorded-logout .strong,.recorded-logout .bad,.recorded-logout .good,.recorded-logout .title{font-weight:bold}\n.recorded-logout .title{font-size:20px}\n.recorded-logout .blocked{fill:url(#logout-blocked)}\n.recorded-logout .stripe{stroke-width:1.2;opacity:.5}\n.recorded-logout .hatch{stroke-width:2.6}\n.recorded-logout .end{stroke-width:5}\n.recorded-logout .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-logout .rail{stroke-width:1.6}\n.recorded-logout .beat{stroke-width:1.6}\n.recorded-logout .ribbon{stroke-width:32}\n.recorded-logout .inner{stroke-width:29}\n.recorded-logout .over{stroke:url(#logout-guard);stroke-width:29}\n.recorded-logout .badline,.recorded-logout .goodline{stroke-width:2.4}\n.recorded-logout .moment{stroke-dasharray:1 3}\n.recorded-logout .rung{stroke-width:1.6}\n.recorded-logout .cross{stroke-width:2}\n.recorded-logout .page{fill:#ffffff}\n.recorded-logout text{fill:#1f2328}\n.recorded-logout .halo{stroke:#ffffff}\n.recorded-logout .rule,.recorded-logout .axis{stroke:#d1d9e0}\n.recorded-logout .quiet{fill:#59636e}\n.recorded-logout .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-logout .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-logout .late{fill:#fdecec;stroke:#b91c26}\n.recorded-logout .blocked{stroke:#b91c26}\n.recorded-logout .stripe{stroke:#b91c26}\n.recorded-logout .tint{fill:#fdecec}\n.recorded-logout .hatch{stroke:#e5ab45}\n.recorded-logout .amber{fill:#fff0cf}\n.recorded-logout .end,.recorded-logout .lane,.recorded-logout .rail{stroke:#2a66ad}\n.recorded-logout .ribbon{stroke:#8a5000}\n.recorded-logout .inner{stroke:#fff0cf}\n.recorded-logout .held{fill:#8a5000}\n.recorded-logout .bad{fill:#b91c26}\n.recorded-logout .badline{stroke:#b91c26}\n.recorded-logout .good{fill:#1a7f37}\n.recorded-logout .goodline{stroke:#1a7f37}\n.recorded-logout .beat,.recorded-logout .moment{stroke:#59636e}\n.recorded-logout .gone{fill:#59636e}\n.recorded-logout .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-logout .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-logout .page{fill:#0d1117}\n.recorded-logout text{fill:#e6edf3}\n.recorded-logout .halo{stroke:#0d1117}\n.recorded-logout .rule,.recorded-logout .axis{stroke:#363d46}\n.recorded-logout .quiet{fill:#9aa4af}\n.recorded-logout .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-logout .other{fill:#1c2128;stroke:#7d8792}\n.recorded-logout .late{fill:#3a1518;stroke:#ff8079}\n.recorded-logout .blocked{stroke:#ff8079}\n.recorded-logout .stripe{stroke:#ff8079}\n.recorded-logout .tint{fill:#3a1518}\n.recorded-logout .hatch{stroke:#8a6420}\n.recorded-logout .amber{fill:#33260c}\n.recorded-logout .end,.recorded-logout .lane,.recorded-logout .rail{stroke:#6fb1fc}\n.recorded-logout .ribbon{stroke:#f0b04c}\n.recorded-logout .inner{stroke:#33260c}\n.recorded-logout .held{fill:#f0b04c}\n.recorded-logout .bad{fill:#ff8079}\n.recorded-logout .badline{stroke:#ff8079}\n.recorded-logout .good{fill:#4cc15f}\n.recorded-logout .goodline{stroke:#4cc15f}\n.recorded-logout .beat,.recorded-logout .moment{stroke:#9aa4af}\n.recorded-logout .gone{fill:#9aa4af}\n.recorded-logout .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-logout .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"logout-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"logout-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"497\" rx=\"8\"/>\n<g>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M212.5 95.5L212.5 374.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 230.5L594.1 230.5\"/>\n<rect class=\"gone\" x=\"590.1\" y=\"226.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rule\" d=\"M90 353.5L567.9 353.5\"/>\n<rect class=\"gone\" x=\"563.9\" y=\"349.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"16\" data-to=\"16\"/>\n<path class=\"lane\" d=\"M90 319H474.4q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"14\"/>\n<rect class=\"page\" x=\"217.5\" y=\"309\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 292H302.7q7 0 7 7V346.5q0 7 7 7\" data-from=\"0\" data-to=\"8\"/>\n<rect class=\"page\" x=\"122.8\" y=\"282\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 265H260.4q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"7\"/>\n<rect class=\"page\" x=\"97.2\" y=\"255\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"345.5\" width=\"13.6\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"252.3\" y=\"345.5\" width=\"13.3\" height=\"16\" rx=\"3\" data-from=\"5\" data-to=\"6\"/>\n<rect class=\"task\" x=\"274.4\" y=\"218.5\" width=\"207.7\" height=\"24\" rx=\"3\" data-from=\"7\" data-to=\"13\"/>\n<path class=\"end\" d=\"M481.1 217.5L481.1 243.5\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"316.7\" y=\"341.5\" width=\"149.8\" height=\"24\" rx=\"3\" data-from=\"8\" data-to=\"12\"/>\n<path class=\"end\" d=\"M465.5 340.5L465.5 366.5\" data-from=\"12\" data-to=\"12\"/>\n<rect class=\"task\" x=\"488.4\" y=\"218.5\" width=\"69.3\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"15\"/>\n<path class=\"end\" d=\"M556.7 217.5L556.7 243.5\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"beat\" d=\"M200.1 110.5L200.1 126.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rail\" d=\"M212.5 106.5L212.5 130.5\" data-from=\"2\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M212.5 118.5H630m0 -12v24\" data-from=\"2\" data-to=\"19\"/>\n<rect class=\"page\" x=\"367\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"19\" data-to=\"19\"/>\n<circle class=\"rung\" cx=\"240.8\" cy=\"160.5\" r=\"4.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"goodline\" d=\"M551.7 218.5l5 6l8 -12\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"goodline\" d=\"M557.7 210.5L557.7 206.5\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"axis\" d=\"M90 386.5L630 386.5\"/>\n<path class=\"beat\" d=\"M212.5 386.5L212.5 391.5\"/>\n<path class=\"beat\" d=\"M373.5 386.5L373.5 391.5\"/>\n<rect class=\"task\" x=\"90\" y=\"446.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 453.5L228.3 453.5\"/>\n<path class=\"end\" d=\"M501.4 446.5L501.4 460.5\"/>\n<path class=\"beat\" d=\"M99 470.5L99 484.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"473.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"370.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">Told, waited for, and only then stopped</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">: finished</text>\n<text class=\"halo quiet\" x=\"177.4\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"297.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"236\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"359\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"221.5\" y=\"324.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"126.8\" y=\"297.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"101.2\" y=\"270.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"\" x=\"349.8\" y=\"236\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">receiver</text>\n<text class=\"\" x=\"339.6\" y=\"359\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">worker: 4 rows</text>\n<text class=\"\" x=\"507.9\" y=\"236\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">pool</text>\n<text class=\"\" x=\"371\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"249.8\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">wait</text>\n<text class=\"halo good\" x=\"198.9\" y=\"202\" textLength=\"431.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">all have ended: here the threads have nothing left to lose</text>\n<text class=\"halo quiet\" x=\"208.1\" y=\"409\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"349.5\" y=\"409\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"431\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"459\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"459\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"459\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"483\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"483\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "relogin",
@@ -2973,20 +2923,20 @@ const recordings = [
 "steps": [
 {
 "panel": 0,
-"ms": "-3.158",
+"ms": "-1.716",
 "x": 90,
-"y": 456.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
+"y": 252.5,
+"where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
 "note": "",
 "source": 0
 },
 {
 "panel": 0,
-"ms": "-3.133",
-"x": 98.8,
-"y": 456.5,
-"where": "runtime 2",
+"ms": "-1.695",
+"x": 100.0,
+"y": 252.5,
+"where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
 "source": 0
@@ -2994,7 +2944,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 133.0,
+"x": 152.1,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -3003,8 +2953,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.133",
-"x": 183.6,
+"ms": "0.148",
+"x": 170.9,
 "y": 210.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -3013,8 +2963,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.135",
-"x": 183.6,
+"ms": "0.150",
+"x": 171.1,
 "y": 210.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -3023,38 +2973,38 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.195",
-"x": 193.8,
-"y": 456.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2.",
+"ms": "0.165",
+"x": 178.0,
+"y": 252.5,
+"where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
 "note": "",
 "source": 0
 },
 {
 "panel": 0,
-"ms": "26.201",
-"x": 198.6,
-"y": 456.5,
-"where": "runtime 2",
+"ms": "0.184",
+"x": 187.7,
+"y": 252.5,
+"where": "runtime 1",
 "text": "Time-series worker is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "26.208",
-"x": 203.6,
+"ms": "0.197",
+"x": 191.1,
 "y": 456.5,
 "where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2.",
+"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "26.367",
-"x": 318.4,
+"ms": "0.321",
+"x": 318.6,
 "y": 456.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
@@ -3063,8 +3013,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.375",
-"x": 324.1,
+"ms": "0.328",
+"x": 325.8,
 "y": 456.5,
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
@@ -3073,8 +3023,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.390",
-"x": 326.6,
+"ms": "0.355",
+"x": 332.1,
 "y": 252.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
@@ -3083,8 +3033,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.397",
-"x": 328.2,
+"ms": "0.358",
+"x": 332.4,
 "y": 252.5,
 "where": "runtime 1",
 "text": "Event receiver is suspended.",
@@ -3093,8 +3043,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.400",
-"x": 329.2,
+"ms": "0.361",
+"x": 332.6,
 "y": 252.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1.",
@@ -3103,8 +3053,28 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.725",
-"x": 414.0,
+"ms": "0.724",
+"x": 363.4,
+"y": 456.5,
+"where": "runtime 2",
+"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.844",
+"x": 423.6,
+"y": 456.5,
+"where": "runtime 2",
+"text": "Pool has ended.",
+"note": "",
+"source": 6
+},
+{
+"panel": 0,
+"ms": "0.853",
+"x": 449.6,
 "y": 252.5,
 "where": "runtime 1",
 "text": "Event receiver has ended.",
@@ -3113,38 +3083,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "26.734",
-"x": 418.7,
-"y": 252.5,
-"where": "runtime 1",
-"text": "Pool goes on, on runtime 1.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "26.903",
-"x": 431.6,
-"y": 456.5,
-"where": "runtime 2",
-"text": "Runtime 2 ends.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "26.968",
-"x": 482.3,
-"y": 252.5,
-"where": "runtime 1",
-"text": "Pool has ended.",
-"note": "",
-"source": 6
-},
-{
-"panel": 0,
-"ms": "26.971",
-"x": 492.0,
+"ms": "0.882",
+"x": 465.2,
 "y": 252.5,
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
@@ -3153,8 +3093,18 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "27.053",
-"x": 494.1,
+"ms": "0.942",
+"x": 476.4,
+"y": 456.5,
+"where": "runtime 2",
+"text": "Runtime 2 ends.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "1.015",
+"x": 479.1,
 "y": 210.5,
 "where": "ladder",
 "text": "The shutdown has returned, after 0.9 ms.",
@@ -3163,18 +3113,18 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "27.088",
-"x": 495.0,
+"ms": "1.045",
+"x": 480.2,
 "y": 118.5,
 "where": "window",
-"text": "The logout has returned, after 27.1 ms.",
+"text": "The logout has returned, after 1.0 ms.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "27.256",
-"x": 499.2,
+"ms": "1.177",
+"x": 485.0,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the login.",
@@ -3183,8 +3133,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "27.268",
-"x": 499.6,
+"ms": "1.188",
+"x": 485.4,
 "y": 118.5,
 "where": "window",
 "text": "Generation 2 of the runtime begins.",
@@ -3193,70 +3143,70 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "27.915",
-"x": 516.0,
+"ms": "2.017",
+"x": 515.6,
 "y": 118.5,
 "where": "window",
-"text": "The login has returned, after 0.7 ms.",
+"text": "The login has returned, after 0.8 ms.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "27.971",
-"x": 517.5,
+"ms": "2.074",
+"x": 517.6,
 "y": 498.5,
-"where": "runtime 3",
-"text": "Pool begins, on runtime 3.",
+"where": "runtime 4",
+"text": "Pool begins, on runtime 4.",
 "note": "",
 "source": 8
 },
 {
 "panel": 0,
-"ms": "27.983",
-"x": 524.4,
+"ms": "2.079",
+"x": 524.1,
 "y": 498.5,
-"where": "runtime 3",
+"where": "runtime 4",
 "text": "Pool is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "27.985",
-"x": 528.0,
+"ms": "2.081",
+"x": 527.7,
 "y": 498.5,
-"where": "runtime 3",
-"text": "Time-series worker begins, on runtime 3.",
+"where": "runtime 4",
+"text": "Time-series worker begins, on runtime 4.",
 "note": "",
 "source": 9
 },
 {
 "panel": 0,
-"ms": "28.018",
-"x": 537.6,
+"ms": "2.104",
+"x": 538.2,
 "y": 498.5,
-"where": "runtime 3",
+"where": "runtime 4",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
 "source": 0
 },
 {
 "panel": 0,
-"ms": "28.020",
-"x": 541.1,
+"ms": "2.106",
+"x": 541.9,
 "y": 498.5,
-"where": "runtime 3",
-"text": "Event receiver begins, on runtime 3.",
+"where": "runtime 4",
+"text": "Event receiver begins, on runtime 4.",
 "note": "",
 "source": 10
 },
 {
 "panel": 0,
-"ms": "28.190",
+"ms": "2.174",
 "x": 630.0,
 "y": 498.5,
-"where": "runtime 3",
+"where": "runtime 4",
 "text": "Event receiver is suspended.",
 "note": "",
 "source": -1
@@ -3456,7 +3406,7 @@ const recordings = [
 99.5,
 531.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-relogin\" width=\"640\" height=\"642\" viewBox=\"0 0 640 642\" role=\"img\" aria-labelledby=\"relogin-title relogin-desc\">\n<title id=\"relogin-title\">The next login begins when nothing of the last session is left</title>\n<desc id=\"relogin-desc\">The next login begins when nothing of the last session is left. Correct: here the second generation begins: of the first, neither a task nor a thread is left. In order: -3.16 ms, correct: Time-series worker goes on, on runtime 2: it had left runtime 1; -3.13 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, correct: The window begins the logout; 26.13 ms, correct: The ladder begins the shutdown; 26.13 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 26.19 ms, correct: Time-series worker goes on, on runtime 2; 26.20 ms, correct: Time-series worker is suspended; 26.21 ms, correct: Time-series worker goes on, on runtime 2; 26.37 ms, correct: Time-series worker stores 4 rows; 26.38 ms, correct: Time-series worker has ended; 26.39 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 26.40 ms, correct: Event receiver is suspended; 26.40 ms, correct: Event receiver goes on, on runtime 1; 26.72 ms, correct: Event receiver has ended; 26.73 ms, correct: Pool goes on, on runtime 1; 26.90 ms, correct: Runtime 2 ends; 26.97 ms, correct: Pool has ended; 26.97 ms, correct: Runtime 1 ends; 27.05 ms, correct: The shutdown has returned, after 0.9 ms; 27.09 ms, correct: The logout has returned, after 27.1 ms; 27.26 ms, correct: The window begins the login; 27.27 ms, correct: Generation 2 of the runtime begins; 27.92 ms, correct: The login has returned, after 0.7 ms; 27.97 ms, correct: Pool begins, on runtime 3; 27.98 ms, correct: Pool is suspended; 27.99 ms, correct: Time-series worker begins, on runtime 3; 28.02 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 28.02 ms, correct: Event receiver begins, on runtime 3; 28.19 ms, correct: Event receiver is suspended.</desc>\n<metadata>correct-relogin.json sha256 d9decdb3349e5b113064e948f22ee1007a5f9cad8a40f1110da1926c2b868e33</metadata>\n<style>\n.recorded-relogin text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-relogin path,.recorded-relogin .rung{fill:none}\n.recorded-relogin .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke-width:1}\n.recorded-relogin .strong,.recorded-relogin .bad,.recorded-relogin .good,.recorded-relogin .title{font-weight:bold}\n.recorded-relogin .title{font-size:20px}\n.recorded-relogin .blocked{fill:url(#relogin-blocked)}\n.recorded-relogin .stripe{stroke-width:1.2;opacity:.5}\n.recorded-relogin .hatch{stroke-width:2.6}\n.recorded-relogin .end{stroke-width:5}\n.recorded-relogin .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-relogin .rail{stroke-width:1.6}\n.recorded-relogin .beat{stroke-width:1.6}\n.recorded-relogin .ribbon{stroke-width:32}\n.recorded-relogin .inner{stroke-width:29}\n.recorded-relogin .over{stroke:url(#relogin-guard);stroke-width:29}\n.recorded-relogin .badline,.recorded-relogin .goodline{stroke-width:2.4}\n.recorded-relogin .moment{stroke-dasharray:1 3}\n.recorded-relogin .rung{stroke-width:1.6}\n.recorded-relogin .cross{stroke-width:2}\n.recorded-relogin .page{fill:#ffffff}\n.recorded-relogin text{fill:#1f2328}\n.recorded-relogin .halo{stroke:#ffffff}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke:#d1d9e0}\n.recorded-relogin .quiet{fill:#59636e}\n.recorded-relogin .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-relogin .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-relogin .late{fill:#fdecec;stroke:#b91c26}\n.recorded-relogin .blocked{stroke:#b91c26}\n.recorded-relogin .stripe{stroke:#b91c26}\n.recorded-relogin .tint{fill:#fdecec}\n.recorded-relogin .hatch{stroke:#e5ab45}\n.recorded-relogin .amber{fill:#fff0cf}\n.recorded-relogin .end,.recorded-relogin .lane,.recorded-relogin .rail{stroke:#2a66ad}\n.recorded-relogin .ribbon{stroke:#8a5000}\n.recorded-relogin .inner{stroke:#fff0cf}\n.recorded-relogin .held{fill:#8a5000}\n.recorded-relogin .bad{fill:#b91c26}\n.recorded-relogin .badline{stroke:#b91c26}\n.recorded-relogin .good{fill:#1a7f37}\n.recorded-relogin .goodline{stroke:#1a7f37}\n.recorded-relogin .beat,.recorded-relogin .moment{stroke:#59636e}\n.recorded-relogin .gone{fill:#59636e}\n.recorded-relogin .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-relogin .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-relogin .page{fill:#0d1117}\n.recorded-relogin text{fill:#e6edf3}\n.recorded-relogin .halo{stroke:#0d1117}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke:#363d46}\n.recorded-relogin .quiet{fill:#9aa4af}\n.recorded-relogin .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-relogin .other{fill:#1c2128;stroke:#7d8792}\n.recorded-relogin .late{fill:#3a1518;stroke:#ff8079}\n.recorded-relogin .blocked{stroke:#ff8079}\n.recorded-relogin .stripe{stroke:#ff8079}\n.recorded-relogin .tint{fill:#3a1518}\n.recorded-relogin .hatch{stroke:#8a6420}\n.recorded-relogin .amber{fill:#33260c}\n.recorded-relogin .end,.recorded-relogin .lane,.recorded-relogin .rail{stroke:#6fb1fc}\n.recorded-relogin .ribbon{stroke:#f0b04c}\n.recorded-relogin .inner{stroke:#33260c}\n.recorded-relogin .held{fill:#f0b04c}\n.recorded-relogin .bad{fill:#ff8079}\n.recorded-relogin .badline{stroke:#ff8079}\n.recorded-relogin .good{fill:#4cc15f}\n.recorded-relogin .goodline{stroke:#4cc15f}\n.recorded-relogin .beat,.recorded-relogin .moment{stroke:#9aa4af}\n.recorded-relogin .gone{fill:#9aa4af}\n.recorded-relogin .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-relogin .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"relogin-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"relogin-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"642\" rx=\"8\"/>\n<g>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M133 95.5L133 519.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 210.5L660 210.5\"/>\n<path class=\"rule\" d=\"M90 252.5L492 252.5\"/>\n<rect class=\"gone\" x=\"488\" y=\"248.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rule\" d=\"M90 456.5L431.6 456.5\"/>\n<rect class=\"gone\" x=\"427.6\" y=\"452.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"rule\" d=\"M90 498.5L660 498.5\"/>\n<path class=\"lane\" d=\"M90 341H404.7q7 0 7 -7V259.5q0 -7 7 -7\" data-from=\"0\" data-to=\"14\"/>\n<rect class=\"page\" x=\"182.6\" y=\"331\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 287H179.8q7 0 7 7V449.5q0 7 7 7\" data-from=\"0\" data-to=\"5\"/>\n<rect class=\"page\" x=\"104.9\" y=\"277\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 314H312.6q7 0 7 -7V259.5q0 -7 7 -7\" data-from=\"0\" data-to=\"10\"/>\n<rect class=\"page\" x=\"123.3\" y=\"304\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M517.5 368H660\" data-from=\"0\" data-to=\"28\"/>\n<rect class=\"page\" x=\"545.6\" y=\"358\" width=\"38.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M528 395H660\" data-from=\"0\" data-to=\"28\"/>\n<rect class=\"page\" x=\"542\" y=\"385\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M630 498.5q1 0 1 -1V423q0 -1 1 -1H660\" data-from=\"28\" data-to=\"28\"/>\n<rect class=\"task\" x=\"90\" y=\"448.5\" width=\"8.8\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"193.8\" y=\"444.5\" width=\"130.4\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<path class=\"end\" d=\"M323.1 443.5L323.1 469.5\" data-from=\"9\" data-to=\"9\"/>\n<rect class=\"task\" x=\"326.6\" y=\"240.5\" width=\"87.4\" height=\"24\" rx=\"3\" data-from=\"10\" data-to=\"13\"/>\n<path class=\"end\" d=\"M413 239.5L413 265.5\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"418.7\" y=\"240.5\" width=\"63.7\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"16\"/>\n<path class=\"end\" d=\"M481.3 239.5L481.3 265.5\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"task\" x=\"517.5\" y=\"490.5\" width=\"7\" height=\"16\" rx=\"3\" data-from=\"23\" data-to=\"24\"/>\n<rect class=\"task\" x=\"528\" y=\"490.5\" width=\"9.6\" height=\"16\" rx=\"3\" data-from=\"25\" data-to=\"26\"/>\n<rect class=\"task\" x=\"541.1\" y=\"486.5\" width=\"88.9\" height=\"24\" rx=\"3\" data-from=\"27\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M132.6 110.5L132.6 126.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"beat\" d=\"M142.7 110.5L142.7 126.5\" data-from=\"3\" data-to=\"3\"/>\n<path class=\"beat\" d=\"M152.7 110.5L152.7 126.5\" data-from=\"3\" data-to=\"3\"/>\n<path class=\"beat\" d=\"M162.6 110.5L162.6 126.5\" data-from=\"3\" data-to=\"3\"/>\n<path class=\"beat\" d=\"M172.5 110.5L172.5 126.5\" data-from=\"3\" data-to=\"3\"/>\n<path class=\"beat\" d=\"M182.4 110.5L182.4 126.5\" data-from=\"3\" data-to=\"3\"/>\n<path class=\"rail\" d=\"M133 106.5L133 130.5\" data-from=\"2\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M133 118.5H495m0 -12v24\" data-from=\"2\" data-to=\"19\"/>\n<rect class=\"page\" x=\"255.3\" y=\"108.5\" width=\"117.4\" height=\"20\" rx=\"3\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M499.2 106.5L499.2 130.5\" data-from=\"20\" data-to=\"22\"/>\n<path class=\"rail\" d=\"M499.2 118.5H516m0 -12v24\" data-from=\"20\" data-to=\"22\"/>\n<circle class=\"rung\" cx=\"183.6\" cy=\"210.5\" r=\"4.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"goodline\" d=\"M493.6 118.5l5 6l8 -12\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"goodline\" d=\"M499.6 126.5L499.6 141.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"axis\" d=\"M90 531.5L630 531.5\"/>\n<path class=\"beat\" d=\"M133 531.5L133 536.5\"/>\n<rect class=\"task\" x=\"90\" y=\"591.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 598.5L228.3 598.5\"/>\n<path class=\"end\" d=\"M501.4 591.5L501.4 605.5\"/>\n<path class=\"beat\" d=\"M99 615.5L99 629.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"618.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"571.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">The next login begins when nothing of the last session is left</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"252.5\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, relogin</text>\n<text class=\"strong\" x=\"284.5\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"28\" data-to=\"28\">: finished</text>\n<text class=\"halo quiet\" x=\"97.8\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"360\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"216\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"258\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"462\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"halo\" x=\"12\" y=\"504\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 3</text>\n<text class=\"quiet\" x=\"186.6\" y=\"346.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"108.9\" y=\"292.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"quiet\" x=\"127.3\" y=\"319.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"quiet\" x=\"549.6\" y=\"373.5\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool</text>\n<text class=\"quiet\" x=\"546\" y=\"400.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"\" x=\"206.9\" y=\"462\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">worker: 4 rows</text>\n<text class=\"\" x=\"341.8\" y=\"258\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"\" x=\"435.4\" y=\"258\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">pool</text>\n<text class=\"\" x=\"557.1\" y=\"504\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">receiver</text>\n<text class=\"\" x=\"259.3\" y=\"124\" textLength=\"109.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">logout: 27.1 ms</text>\n<text class=\"halo\" x=\"192.6\" y=\"216\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">wait</text>\n<text class=\"halo good\" x=\"314\" y=\"156\" textLength=\"316\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">here the second generation begins: of the</text>\n<text class=\"halo good\" x=\"314\" y=\"178\" textLength=\"281.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">first, neither a task nor a thread is left</text>\n<text class=\"halo quiet\" x=\"128.5\" y=\"554\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"90\" y=\"576\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"604\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"604\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"604\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"628\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"628\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-relogin\" width=\"640\" height=\"642\" viewBox=\"0 0 640 642\" role=\"img\" aria-labelledby=\"relogin-title relogin-desc\">\n<title id=\"relogin-title\">The next login begins when nothing of the last session is left</title>\n<desc id=\"relogin-desc\">The next login begins when nothing of the last session is left. Correct: here the second generation begins: of the first, neither a task nor a thread is left. In order: -1.72 ms, correct: Time-series worker goes on, on runtime 1; -1.70 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, correct: The window begins the logout; 0.15 ms, correct: The ladder begins the shutdown; 0.15 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.17 ms, correct: Time-series worker goes on, on runtime 1; 0.18 ms, correct: Time-series worker is suspended; 0.20 ms, correct: Time-series worker goes on, on runtime 2: it had left runtime 1; 0.32 ms, correct: Time-series worker stores 4 rows; 0.33 ms, correct: Time-series worker has ended; 0.35 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.36 ms, correct: Event receiver is suspended; 0.36 ms, correct: Event receiver goes on, on runtime 1; 0.72 ms, correct: Pool goes on, on runtime 2: it had left runtime 1; 0.84 ms, correct: Pool has ended; 0.85 ms, correct: Event receiver has ended; 0.88 ms, correct: Runtime 1 ends; 0.94 ms, correct: Runtime 2 ends; 1.01 ms, correct: The shutdown has returned, after 0.9 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms; 1.18 ms, correct: The window begins the login; 1.19 ms, correct: Generation 2 of the runtime begins; 2.02 ms, correct: The login has returned, after 0.8 ms; 2.07 ms, correct: Pool begins, on runtime 4; 2.08 ms, correct: Pool is suspended; 2.08 ms, correct: Time-series worker begins, on runtime 4; 2.10 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 2.11 ms, correct: Event receiver begins, on runtime 4; 2.17 ms, correct: Event receiver is suspended.</desc>\n<metadata>correct-relogin.json sha256 09c79f3da08a4670aad108be15848bbdd2bf6a622e41663847991d5540f7f604</metadata>\n<style>\n.recorded-relogin text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-relogin path,.recorded-relogin .rung{fill:none}\n.recorded-relogin .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke-width:1}\n.recorded-relogin .strong,.recorded-relogin .bad,.recorded-relogin .good,.recorded-relogin .title{font-weight:bold}\n.recorded-relogin .title{font-size:20px}\n.recorded-relogin .blocked{fill:url(#relogin-blocked)}\n.recorded-relogin .stripe{stroke-width:1.2;opacity:.5}\n.recorded-relogin .hatch{stroke-width:2.6}\n.recorded-relogin .end{stroke-width:5}\n.recorded-relogin .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-relogin .rail{stroke-width:1.6}\n.recorded-relogin .beat{stroke-width:1.6}\n.recorded-relogin .ribbon{stroke-width:32}\n.recorded-relogin .inner{stroke-width:29}\n.recorded-relogin .over{stroke:url(#relogin-guard);stroke-width:29}\n.recorded-relogin .badline,.recorded-relogin .goodline{stroke-width:2.4}\n.recorded-relogin .moment{stroke-dasharray:1 3}\n.recorded-relogin .rung{stroke-width:1.6}\n.recorded-relogin .cross{stroke-width:2}\n.recorded-relogin .page{fill:#ffffff}\n.recorded-relogin text{fill:#1f2328}\n.recorded-relogin .halo{stroke:#ffffff}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke:#d1d9e0}\n.recorded-relogin .quiet{fill:#59636e}\n.recorded-relogin .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-relogin .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-relogin .late{fill:#fdecec;stroke:#b91c26}\n.recorded-relogin .blocked{stroke:#b91c26}\n.recorded-relogin .stripe{stroke:#b91c26}\n.recorded-relogin .tint{fill:#fdecec}\n.recorded-relogin .hatch{stroke:#e5ab45}\n.recorded-relogin .amber{fill:#fff0cf}\n.recorded-relogin .end,.recorded-relogin .lane,.recorded-relogin .rail{stroke:#2a66ad}\n.recorded-relogin .ribbon{stroke:#8a5000}\n.recorded-relogin .inner{stroke:#fff0cf}\n.recorded-relogin .held{fill:#8a5000}\n.recorded-relogin .bad{fill:#b91c26}\n.recorded-relogin .badline{stroke:#b91c26}\n.recorded-relogin .good{fill:#1a7f37}\n.recorded-relogin .goodline{stroke:#1a7f37}\n.recorded-relogin .beat,.recorded-relogin .moment{stroke:#59636e}\n.recorded-relogin .gone{fill:#59636e}\n.recorded-relogin .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-relogin .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-relogin .page{fill:#0d1117}\n.recorded-relogin text{fill:#e6edf3}\n.recorded-relogin .halo{stroke:#0d1117}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke:#363d46}\n.recorded-relogin .quiet{fill:#9aa4af}\n.recorded-relogin .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-relogin .other{fill:#1c2128;stroke:#7d8792}\n.recorded-relogin .late{fill:#3a1518;stroke:#ff8079}\n.recorded-relogin .blocked{stroke:#ff8079}\n.recorded-relogin .stripe{stroke:#ff8079}\n.recorded-relogin .tint{fill:#3a1518}\n.recorded-relogin .hatch{stroke:#8a6420}\n.recorded-relogin .amber{fill:#33260c}\n.recorded-relogin .end,.recorded-relogin .lane,.recorded-relogin .rail{stroke:#6fb1fc}\n.recorded-relogin .ribbon{stroke:#f0b04c}\n.recorded-relogin .inner{stroke:#33260c}\n.recorded-relogin .held{fill:#f0b04c}\n.recorded-relogin .bad{fill:#ff8079}\n.recorded-relogin .badline{stroke:#ff8079}\n.recorded-relogin .good{fill:#4cc15f}\n.recorded-relogin .goodline{stroke:#4cc15f}\n.recorded-relogin .beat,.recorded-relogin .moment{stroke:#9aa4af}\n.recorded-relogin .gone{fill:#9aa4af}\n.recorded-relogin .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-relogin .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"relogin-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"relogin-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"642\" rx=\"8\"/>\n<g>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M152.1 95.5L152.1 519.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 210.5L660 210.5\"/>\n<path class=\"rule\" d=\"M90 252.5L465.2 252.5\"/>\n<rect class=\"gone\" x=\"461.2\" y=\"248.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"16\" data-to=\"16\"/>\n<path class=\"rule\" d=\"M90 456.5L476.4 456.5\"/>\n<rect class=\"gone\" x=\"472.4\" y=\"452.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rule\" d=\"M90 498.5L660 498.5\"/>\n<path class=\"lane\" d=\"M90 341H349.4q7 0 7 7V449.5q0 7 7 7\" data-from=\"0\" data-to=\"13\"/>\n<rect class=\"page\" x=\"155\" y=\"331\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 287H177.1q7 0 7 7V449.5q0 7 7 7\" data-from=\"0\" data-to=\"7\"/>\n<rect class=\"page\" x=\"103.5\" y=\"277\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 314H318.1q7 0 7 -7V259.5q0 -7 7 -7\" data-from=\"0\" data-to=\"10\"/>\n<rect class=\"page\" x=\"126\" y=\"304\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M517.6 368H660\" data-from=\"0\" data-to=\"28\"/>\n<rect class=\"page\" x=\"545.7\" y=\"358\" width=\"38.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M527.7 395H660\" data-from=\"0\" data-to=\"28\"/>\n<rect class=\"page\" x=\"541.9\" y=\"385\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M660 498.5q1 0 1 -1V423q0 -1 1 -1H660\" data-from=\"28\" data-to=\"28\"/>\n<rect class=\"task\" x=\"90\" y=\"244.5\" width=\"10\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"178\" y=\"244.5\" width=\"9.8\" height=\"16\" rx=\"3\" data-from=\"5\" data-to=\"6\"/>\n<rect class=\"task\" x=\"191.1\" y=\"444.5\" width=\"134.7\" height=\"24\" rx=\"3\" data-from=\"7\" data-to=\"9\"/>\n<path class=\"end\" d=\"M324.8 443.5L324.8 469.5\" data-from=\"9\" data-to=\"9\"/>\n<rect class=\"task\" x=\"332.1\" y=\"240.5\" width=\"117.5\" height=\"24\" rx=\"3\" data-from=\"10\" data-to=\"15\"/>\n<path class=\"end\" d=\"M448.6 239.5L448.6 265.5\" data-from=\"15\" data-to=\"15\"/>\n<rect class=\"task\" x=\"363.4\" y=\"444.5\" width=\"60.2\" height=\"24\" rx=\"3\" data-from=\"13\" data-to=\"14\"/>\n<path class=\"end\" d=\"M422.6 443.5L422.6 469.5\" data-from=\"14\" data-to=\"14\"/>\n<rect class=\"task\" x=\"517.6\" y=\"490.5\" width=\"6.4\" height=\"16\" rx=\"3\" data-from=\"23\" data-to=\"24\"/>\n<rect class=\"task\" x=\"527.7\" y=\"490.5\" width=\"10.5\" height=\"16\" rx=\"3\" data-from=\"25\" data-to=\"26\"/>\n<rect class=\"task\" x=\"541.9\" y=\"486.5\" width=\"118.1\" height=\"24\" rx=\"3\" data-from=\"27\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M145.8 110.5L145.8 126.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rail\" d=\"M152.1 106.5L152.1 130.5\" data-from=\"2\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M152.1 118.5H480.2m0 -12v24\" data-from=\"2\" data-to=\"19\"/>\n<rect class=\"page\" x=\"261.9\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M485 106.5L485 130.5\" data-from=\"20\" data-to=\"22\"/>\n<path class=\"rail\" d=\"M485 118.5H515.6m0 -12v24\" data-from=\"20\" data-to=\"22\"/>\n<circle class=\"rung\" cx=\"171.1\" cy=\"210.5\" r=\"4.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"goodline\" d=\"M479.4 118.5l5 6l8 -12\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"goodline\" d=\"M485.4 126.5L485.4 141.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"axis\" d=\"M90 531.5L630 531.5\"/>\n<path class=\"beat\" d=\"M152.1 531.5L152.1 536.5\"/>\n<path class=\"beat\" d=\"M344.4 531.5L344.4 536.5\"/>\n<path class=\"beat\" d=\"M514.9 531.5L514.9 536.5\"/>\n<rect class=\"task\" x=\"90\" y=\"591.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 598.5L228.3 598.5\"/>\n<path class=\"end\" d=\"M501.4 591.5L501.4 605.5\"/>\n<path class=\"beat\" d=\"M99 615.5L99 629.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"618.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"571.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">The next login begins when nothing of the last session is left</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"252.5\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, relogin</text>\n<text class=\"strong\" x=\"284.5\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"28\" data-to=\"28\">: finished</text>\n<text class=\"halo quiet\" x=\"117\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"360\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"216\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"258\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"462\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"halo\" x=\"12\" y=\"504\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 4</text>\n<text class=\"quiet\" x=\"159\" y=\"346.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"107.5\" y=\"292.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"quiet\" x=\"130\" y=\"319.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"quiet\" x=\"549.7\" y=\"373.5\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool</text>\n<text class=\"quiet\" x=\"545.9\" y=\"400.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"\" x=\"206.5\" y=\"462\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">worker: 4 rows</text>\n<text class=\"\" x=\"362.4\" y=\"258\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"\" x=\"378.4\" y=\"462\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">pool</text>\n<text class=\"\" x=\"562.5\" y=\"504\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">receiver</text>\n<text class=\"\" x=\"265.9\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"180.1\" y=\"216\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">wait</text>\n<text class=\"halo good\" x=\"314\" y=\"156\" textLength=\"316\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">here the second generation begins: of the</text>\n<text class=\"halo good\" x=\"314\" y=\"178\" textLength=\"281.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">first, neither a task nor a thread is left</text>\n<text class=\"halo quiet\" x=\"147.7\" y=\"554\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"320.4\" y=\"554\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"497.6\" y=\"554\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">2 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"576\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"604\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"604\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"604\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"628\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"628\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "scope-logout",
@@ -3475,41 +3425,41 @@ const recordings = [
 ],
 "steps": [
 {
-"panel": 1,
-"ms": "-11.261",
+"panel": 0,
+"ms": "-5.073",
 "x": 90,
-"y": 579.5,
-"where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1.",
+"y": 353.5,
+"where": "runtime 2",
+"text": "Time-series worker goes on, on runtime 2.",
 "note": "",
 "source": 0
 },
 {
-"panel": 1,
-"ms": "-11.244",
-"x": 96.2,
-"y": 579.5,
-"where": "runtime 1",
+"panel": 0,
+"ms": "-5.052",
+"x": 101.0,
+"y": 353.5,
+"where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
 "source": 0
 },
 {
-"panel": 0,
-"ms": "-2.919",
-"x": 114.6,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2.",
+"panel": 1,
+"ms": "-1.067",
+"x": 165.8,
+"y": 579.5,
+"where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
 "note": "",
 "source": 1
 },
 {
-"panel": 0,
-"ms": "-2.902",
-"x": 120.9,
-"y": 325.5,
-"where": "runtime 2",
+"panel": 1,
+"ms": "-1.053",
+"x": 175.2,
+"y": 579.5,
+"where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
 "source": 1
@@ -3517,7 +3467,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 135.7,
+"x": 230.9,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -3527,7 +3477,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 135.7,
+"x": 230.9,
 "y": 467.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -3536,8 +3486,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.131",
-"x": 140.6,
+"ms": "0.093",
+"x": 247.6,
 "y": 537.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -3546,8 +3496,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.133",
-"x": 140.7,
+"ms": "0.095",
+"x": 247.9,
 "y": 537.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -3555,209 +3505,19 @@ const recordings = [
 "source": 4
 },
 {
-"panel": 0,
-"ms": "0.145",
-"x": 141.6,
-"y": 160.5,
-"where": "ladder",
-"text": "The ladder begins the shutdown.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.147",
-"x": 141.8,
-"y": 160.5,
-"where": "ladder",
-"text": "The ladder's rung 'wait': until all frames are gone.",
-"note": "",
-"source": 4
-},
-{
-"panel": 0,
-"ms": "0.164",
-"x": 143.0,
-"y": 202.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
-"note": "",
-"source": 5
-},
-{
-"panel": 0,
-"ms": "0.173",
-"x": 145.9,
-"y": 202.5,
-"where": "runtime 1",
-"text": "Event receiver is suspended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.177",
-"x": 147.4,
-"y": 202.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.396",
-"x": 219.5,
-"y": 202.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.487",
-"x": 223.5,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2.",
-"note": "",
-"source": 1
-},
-{
-"panel": 0,
-"ms": "0.491",
-"x": 226.7,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Time-series worker is suspended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.496",
-"x": 230.3,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.634",
-"x": 333.8,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Time-series worker stores 4 rows.",
-"note": "",
-"source": 6
-},
-{
-"panel": 0,
-"ms": "0.650",
-"x": 346.1,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Time-series worker has ended.",
-"note": "",
-"source": 7
-},
-{
-"panel": 0,
-"ms": "0.654",
-"x": 349.5,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2: it had left runtime 1.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.661",
-"x": 351.7,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Pool is suspended: it waits for its connections.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.671",
-"x": 354.8,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.805",
-"x": 398.1,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Pool has ended.",
-"note": "",
-"source": 8
-},
-{
-"panel": 0,
-"ms": "0.830",
-"x": 399.8,
-"y": 202.5,
-"where": "runtime 1",
-"text": "Runtime 1 ends.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.911",
-"x": 412.6,
-"y": 325.5,
-"where": "runtime 2",
-"text": "Runtime 2 ends.",
-"note": "the runtime's threads end with the session",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "1.011",
-"x": 416.0,
-"y": 160.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 0.9 ms.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "1.076",
-"x": 418.2,
-"y": 118.5,
-"where": "window",
-"text": "The logout has returned, after 1.1 ms.",
-"note": "",
-"source": -1
-},
-{
 "panel": 1,
-"ms": "1.271",
-"x": 424.3,
+"ms": "0.112",
+"x": 253.0,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 9
+"source": 5
 },
 {
 "panel": 1,
-"ms": "1.280",
-"x": 430.0,
+"ms": "0.116",
+"x": 259.4,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Event receiver is suspended.",
@@ -3766,18 +3526,18 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "1.284",
-"x": 433.3,
+"ms": "0.119",
+"x": 263.2,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 0
+"source": 1
 },
 {
 "panel": 1,
-"ms": "1.287",
-"x": 438.6,
+"ms": "0.121",
+"x": 269.2,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -3785,9 +3545,29 @@ const recordings = [
 "source": -1
 },
 {
+"panel": 0,
+"ms": "0.123",
+"x": 269.7,
+"y": 160.5,
+"where": "ladder",
+"text": "The ladder begins the shutdown.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.125",
+"x": 270.3,
+"y": 160.5,
+"where": "ladder",
+"text": "The ladder's rung 'wait': until all frames are gone.",
+"note": "",
+"source": 4
+},
+{
 "panel": 1,
-"ms": "1.293",
-"x": 442.0,
+"ms": "0.125",
+"x": 273.5,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2.",
@@ -3795,9 +3575,39 @@ const recordings = [
 "source": -1
 },
 {
+"panel": 0,
+"ms": "0.146",
+"x": 279.4,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
+"note": "",
+"source": 6
+},
+{
+"panel": 0,
+"ms": "0.167",
+"x": 290.3,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Event receiver is suspended.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.189",
+"x": 296.5,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
+"note": "",
+"source": -1
+},
+{
 "panel": 1,
-"ms": "1.473",
-"x": 447.9,
+"ms": "0.340",
+"x": 318.4,
 "y": 579.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
@@ -3805,29 +3615,79 @@ const recordings = [
 "source": -1
 },
 {
+"panel": 0,
+"ms": "0.437",
+"x": 338.7,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Time-series worker goes on, on runtime 2.",
+"note": "",
+"source": 0
+},
+{
+"panel": 0,
+"ms": "0.442",
+"x": 346.9,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Time-series worker is suspended.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.485",
+"x": 414.3,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Time-series worker goes on, on runtime 2.",
+"note": "",
+"source": -1
+},
+{
 "panel": 1,
-"ms": "1.617",
-"x": 564.9,
+"ms": "0.511",
+"x": 454.9,
 "y": 579.5,
 "where": "runtime 1",
 "text": "Time-series worker stores 4 rows.",
+"note": "",
+"source": 7
+},
+{
+"panel": 1,
+"ms": "0.519",
+"x": 468.4,
+"y": 579.5,
+"where": "runtime 1",
+"text": "Time-series worker has ended.",
+"note": "",
+"source": 8
+},
+{
+"panel": 0,
+"ms": "0.598",
+"x": 486.0,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Time-series worker stores 4 rows.",
+"note": "",
+"source": 9
+},
+{
+"panel": 0,
+"ms": "0.604",
+"x": 487.4,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Time-series worker has ended.",
 "note": "",
 "source": 10
 },
 {
 "panel": 1,
-"ms": "1.623",
-"x": 570.3,
-"y": 579.5,
-"where": "runtime 1",
-"text": "Time-series worker has ended.",
-"note": "",
-"source": 11
-},
-{
-"panel": 1,
-"ms": "1.806",
-"x": 576.2,
+"ms": "0.615",
+"x": 490.7,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Event receiver has ended.",
@@ -3836,39 +3696,119 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "1.817",
-"x": 580.0,
+"ms": "0.623",
+"x": 496.3,
 "y": 702.5,
 "where": "runtime 2",
-"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"text": "Pool goes on, on runtime 2.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.651",
+"x": 503.8,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Event receiver has ended.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.658",
+"x": 509.2,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "1.970",
-"x": 611.7,
+"ms": "0.743",
+"x": 565.4,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Pool has ended.",
+"note": "",
+"source": 11
+},
+{
+"panel": 1,
+"ms": "0.756",
+"x": 570.6,
 "y": 537.5,
 "where": "ladder",
-"text": "The shutdown has returned, after 1.8 ms.",
+"text": "The shutdown has returned, after 0.7 ms.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.766",
+"x": 574.8,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Pool has ended.",
+"note": "",
+"source": 12
+},
+{
+"panel": 0,
+"ms": "0.793",
+"x": 582.0,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Runtime 2 ends.",
 "note": "",
 "source": -1
 },
 {
 "panel": 1,
-"ms": "2.059",
-"x": 630.0,
+"ms": "0.803",
+"x": 585.3,
 "y": 467.5,
 "where": "window",
-"text": "The logout has returned, after 2.1 ms.",
+"text": "The logout has returned, after 0.8 ms.",
 "note": "the session's tasks have ended, and the threads live on",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.847",
+"x": 604.7,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Runtime 1 ends.",
+"note": "the runtime's threads end with the session",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.924",
+"x": 614.3,
+"y": 160.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 0.8 ms.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "1.050",
+"x": 630.0,
+"y": 118.5,
+"where": "window",
+"text": "The logout has returned, after 1.0 ms.",
+"note": "",
 "source": -1
 }
 ],
 "sources": [
 {
-"file": "correct-example/scope_client/client.cpp",
-"first": 93,
+"file": "correct-example/client/client.cpp",
+"first": 92,
 "mark": 4,
 "lines": [
 "asio::steady_timer next_sample(co_await asio::this_coro::executor);",
@@ -3883,8 +3823,8 @@ const recordings = [
 ]
 },
 {
-"file": "correct-example/client/client.cpp",
-"first": 92,
+"file": "correct-example/scope_client/client.cpp",
+"first": 93,
 "mark": 4,
 "lines": [
 "asio::steady_timer next_sample(co_await asio::this_coro::executor);",
@@ -3947,8 +3887,8 @@ const recordings = [
 ]
 },
 {
-"file": "correct-example/client/client.cpp",
-"first": 55,
+"file": "correct-example/scope_client/client.cpp",
+"first": 56,
 "mark": 4,
 "lines": [
 "while (!event && !reader.finished()) {",
@@ -3964,55 +3904,7 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
-"first": 105,
-"mark": 4,
-"lines": [
-"",
-"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
-"  if (batch.empty()) co_return;",
-"  const Lease connection = co_await session->pool.acquire();",
-"  connection->insert_samples(session->user, batch);",
-"  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());",
-"  batch.clear();",
-"}",
-""
-]
-},
-{
-"file": "correct-example/client/client.cpp",
-"first": 98,
-"mark": 4,
-"lines": [
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);",
-"  }",
-"  co_await flush(session, batch);  // ^ told, not cut off: the last batch is stored",
-"}",
-"// [/worker]",
-"",
-"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
-]
-},
-{
-"file": "correct-example/client/client.cpp",
-"first": 114,
-"mark": 4,
-"lines": [
-"// [pool]",
-"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
-"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
-"  co_await session->components.async_wait();",
-"  co_await session->pool.drained();",
-"}",
-"// [/pool]",
-"",
-"}  // namespace app"
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 56,
+"first": 55,
 "mark": 4,
 "lines": [
 "while (!event && !reader.finished()) {",
@@ -4057,11 +3949,75 @@ const recordings = [
 "",
 "asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
 ]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 105,
+"mark": 4,
+"lines": [
+"",
+"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
+"  if (batch.empty()) co_return;",
+"  const Lease connection = co_await session->pool.acquire();",
+"  connection->insert_samples(session->user, batch);",
+"  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());",
+"  batch.clear();",
+"}",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 98,
+"mark": 4,
+"lines": [
+"    batch.push_back(scenario::sample_machine());",
+"    ++session->activity->samples_taken;",
+"    if (batch.size() == batch_size) co_await flush(session, batch);",
+"  }",
+"  co_await flush(session, batch);  // ^ told, not cut off: the last batch is stored",
+"}",
+"// [/worker]",
+"",
+"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 115,
+"mark": 4,
+"lines": [
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+"",
+"}  // namespace app"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 114,
+"mark": 4,
+"lines": [
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+"",
+"}  // namespace app"
+]
 }
 ],
 "questions": [
 {
-"step": 38,
+"step": 34,
 "question": "The session's scope has shut down. What happens to the threads of the runtime?",
 "answers": [
 "They end with the session",
@@ -4075,7 +4031,7 @@ const recordings = [
 99.5,
 735.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-scope-logout\" width=\"640\" height=\"846\" viewBox=\"0 0 640 846\" role=\"img\" aria-labelledby=\"scope-logout-title scope-logout-desc\">\n<title id=\"scope-logout-title\">A runtime for each session, or one that lives on</title>\n<desc id=\"scope-logout-desc\">A runtime for each session, or one that lives on. A runtime each: the runtime&#x27;s threads end with the session. A scope each: the session&#x27;s tasks have ended, and the threads live on. In order: -11.26 ms, a scope each: Time-series worker goes on, on runtime 1; -11.24 ms, a scope each: Time-series worker is suspended: it waits for the next sample&#x27;s time; -2.92 ms, a runtime each: Time-series worker goes on, on runtime 2; -2.90 ms, a runtime each: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, a runtime each: The window begins the logout; 0.00 ms, a scope each: The window begins the logout; 0.13 ms, a scope each: The ladder begins the shutdown; 0.13 ms, a scope each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, a runtime each: The ladder begins the shutdown; 0.15 ms, a runtime each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.16 ms, a runtime each: Event receiver goes on, on runtime 1; 0.17 ms, a runtime each: Event receiver is suspended; 0.18 ms, a runtime each: Event receiver goes on, on runtime 1; 0.40 ms, a runtime each: Event receiver has ended; 0.49 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.49 ms, a runtime each: Time-series worker is suspended; 0.50 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.63 ms, a runtime each: Time-series worker stores 4 rows; 0.65 ms, a runtime each: Time-series worker has ended; 0.65 ms, a runtime each: Pool goes on, on runtime 2: it had left runtime 1; 0.66 ms, a runtime each: Pool is suspended: it waits for its connections; 0.67 ms, a runtime each: Pool goes on, on runtime 2; 0.80 ms, a runtime each: Pool has ended; 0.83 ms, a runtime each: Runtime 1 ends; 0.91 ms, a runtime each: Runtime 2 ends; 1.01 ms, a runtime each: The shutdown has returned, after 0.9 ms; 1.08 ms, a runtime each: The logout has returned, after 1.1 ms; 1.27 ms, a scope each: Event receiver goes on, on runtime 2: it had left runtime 1; 1.28 ms, a scope each: Event receiver is suspended; 1.28 ms, a scope each: Time-series worker goes on, on runtime 2: it had left runtime 1; 1.29 ms, a scope each: Time-series worker is suspended; 1.29 ms, a scope each: Event receiver goes on, on runtime 2; 1.47 ms, a scope each: Time-series worker goes on, on runtime 1: it had left runtime 2; 1.62 ms, a scope each: Time-series worker stores 4 rows; 1.62 ms, a scope each: Time-series worker has ended; 1.81 ms, a scope each: Event receiver has ended; 1.82 ms, a scope each: Pool goes on, on runtime 2: it had left runtime 1; 1.97 ms, a scope each: The shutdown has returned, after 1.8 ms; 2.06 ms, a scope each: The logout has returned, after 2.1 ms.</desc>\n<metadata>correct-logout.json sha256 0cfe4e6500b57321e11a41e36f33c72bc21b7d7afe57e9f5d7aa66cd6987c18a; scope-logout.json sha256 0fe0c48d9a191e03a2dbdc74c92246f5d70162bf8390f3334563a31e7585523b</metadata>\n<style>\n.recorded-scope-logout text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-scope-logout path,.recorded-scope-logout .rung{fill:none}\n.recorded-scope-logout .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke-width:1}\n.recorded-scope-logout .strong,.recorded-scope-logout .bad,.recorded-scope-logout .good,.recorded-scope-logout .title{font-weight:bold}\n.recorded-scope-logout .title{font-size:20px}\n.recorded-scope-logout .blocked{fill:url(#scope-logout-blocked)}\n.recorded-scope-logout .stripe{stroke-width:1.2;opacity:.5}\n.recorded-scope-logout .hatch{stroke-width:2.6}\n.recorded-scope-logout .end{stroke-width:5}\n.recorded-scope-logout .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-scope-logout .rail{stroke-width:1.6}\n.recorded-scope-logout .beat{stroke-width:1.6}\n.recorded-scope-logout .ribbon{stroke-width:32}\n.recorded-scope-logout .inner{stroke-width:29}\n.recorded-scope-logout .over{stroke:url(#scope-logout-guard);stroke-width:29}\n.recorded-scope-logout .badline,.recorded-scope-logout .goodline{stroke-width:2.4}\n.recorded-scope-logout .moment{stroke-dasharray:1 3}\n.recorded-scope-logout .rung{stroke-width:1.6}\n.recorded-scope-logout .cross{stroke-width:2}\n.recorded-scope-logout .page{fill:#ffffff}\n.recorded-scope-logout text{fill:#1f2328}\n.recorded-scope-logout .halo{stroke:#ffffff}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#d1d9e0}\n.recorded-scope-logout .quiet{fill:#59636e}\n.recorded-scope-logout .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-scope-logout .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#fdecec;stroke:#b91c26}\n.recorded-scope-logout .blocked{stroke:#b91c26}\n.recorded-scope-logout .stripe{stroke:#b91c26}\n.recorded-scope-logout .tint{fill:#fdecec}\n.recorded-scope-logout .hatch{stroke:#e5ab45}\n.recorded-scope-logout .amber{fill:#fff0cf}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#2a66ad}\n.recorded-scope-logout .ribbon{stroke:#8a5000}\n.recorded-scope-logout .inner{stroke:#fff0cf}\n.recorded-scope-logout .held{fill:#8a5000}\n.recorded-scope-logout .bad{fill:#b91c26}\n.recorded-scope-logout .badline{stroke:#b91c26}\n.recorded-scope-logout .good{fill:#1a7f37}\n.recorded-scope-logout .goodline{stroke:#1a7f37}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#59636e}\n.recorded-scope-logout .gone{fill:#59636e}\n.recorded-scope-logout .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-scope-logout .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-scope-logout .page{fill:#0d1117}\n.recorded-scope-logout text{fill:#e6edf3}\n.recorded-scope-logout .halo{stroke:#0d1117}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#363d46}\n.recorded-scope-logout .quiet{fill:#9aa4af}\n.recorded-scope-logout .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-scope-logout .other{fill:#1c2128;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#3a1518;stroke:#ff8079}\n.recorded-scope-logout .blocked{stroke:#ff8079}\n.recorded-scope-logout .stripe{stroke:#ff8079}\n.recorded-scope-logout .tint{fill:#3a1518}\n.recorded-scope-logout .hatch{stroke:#8a6420}\n.recorded-scope-logout .amber{fill:#33260c}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#6fb1fc}\n.recorded-scope-logout .ribbon{stroke:#f0b04c}\n.recorded-scope-logout .inner{stroke:#33260c}\n.recorded-scope-logout .held{fill:#f0b04c}\n.recorded-scope-logout .bad{fill:#ff8079}\n.recorded-scope-logout .badline{stroke:#ff8079}\n.recorded-scope-logout .good{fill:#4cc15f}\n.recorded-scope-logout .goodline{stroke:#4cc15f}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#9aa4af}\n.recorded-scope-logout .gone{fill:#9aa4af}\n.recorded-scope-logout .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-scope-logout .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"scope-logout-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"scope-logout-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"846\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 384.5L630 384.5\"/>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M135.7 95.5L135.7 374.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 202.5L399.8 202.5\"/>\n<rect class=\"gone\" x=\"395.8\" y=\"198.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"23\" data-to=\"23\"/>\n<path class=\"rule\" d=\"M90 325.5L412.6 325.5\"/>\n<rect class=\"gone\" x=\"408.6\" y=\"321.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"24\" data-to=\"24\"/>\n<path class=\"lane\" d=\"M90 291H335.5q7 0 7 7V318.5q0 7 7 7\" data-from=\"2\" data-to=\"19\"/>\n<rect class=\"page\" x=\"148\" y=\"281\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 237H129q7 0 7 -7V209.5q0 -7 7 -7\" data-from=\"2\" data-to=\"10\"/>\n<path class=\"lane\" d=\"M90 264H209.5q7 0 7 7V318.5q0 7 7 7\" data-from=\"2\" data-to=\"14\"/>\n<rect class=\"page\" x=\"119.8\" y=\"254\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"114.6\" y=\"317.5\" width=\"6.3\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"143\" y=\"190.5\" width=\"76.5\" height=\"24\" rx=\"3\" data-from=\"10\" data-to=\"13\"/>\n<path class=\"end\" d=\"M218.5 189.5L218.5 215.5\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"223.5\" y=\"313.5\" width=\"122.6\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"18\"/>\n<path class=\"end\" d=\"M345.1 312.5L345.1 338.5\" data-from=\"18\" data-to=\"18\"/>\n<rect class=\"task\" x=\"349.5\" y=\"313.5\" width=\"48.6\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"22\"/>\n<path class=\"end\" d=\"M397.1 312.5L397.1 338.5\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"beat\" d=\"M135.5 110.5L135.5 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M135.7 106.5L135.7 130.5\" data-from=\"4\" data-to=\"26\"/>\n<path class=\"rail\" d=\"M135.7 118.5H418.2m0 -12v24\" data-from=\"4\" data-to=\"26\"/>\n<rect class=\"page\" x=\"222.7\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"26\" data-to=\"26\"/>\n<circle class=\"rung\" cx=\"141.8\" cy=\"160.5\" r=\"4.5\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"goodline\" d=\"M406.6 325.5l5 6l8 -12\" data-from=\"24\" data-to=\"24\"/>\n<path class=\"goodline\" d=\"M412.6 333.5L412.6 348.5\" data-from=\"24\" data-to=\"24\"/>\n<path class=\"goodline\" d=\"M12 407.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M135.7 444.5L135.7 723.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 467.5L660 467.5\"/>\n<path class=\"rule\" d=\"M90 537.5L660 537.5\"/>\n<path class=\"rule\" d=\"M90 579.5L660 579.5\"/>\n<path class=\"rule\" d=\"M90 702.5L660 702.5\"/>\n<path class=\"lane\" d=\"M90 668H566q7 0 7 7V695.5q0 7 7 7\" data-from=\"0\" data-to=\"36\"/>\n<rect class=\"page\" x=\"263.3\" y=\"658\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 641H433.9q7 0 7 -7V586.5q0 -7 7 -7\" data-from=\"0\" data-to=\"32\"/>\n<rect class=\"page\" x=\"188.4\" y=\"631\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 614H428q7 0 7 7V695.5q0 7 7 7\" data-from=\"0\" data-to=\"31\"/>\n<rect class=\"page\" x=\"181\" y=\"604\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"571.5\" width=\"6.2\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"424.3\" y=\"694.5\" width=\"5.7\" height=\"16\" rx=\"2.9\" data-from=\"27\" data-to=\"28\"/>\n<rect class=\"task\" x=\"433.3\" y=\"694.5\" width=\"5.2\" height=\"16\" rx=\"2.6\" data-from=\"29\" data-to=\"30\"/>\n<rect class=\"task\" x=\"442\" y=\"690.5\" width=\"134.2\" height=\"24\" rx=\"3\" data-from=\"31\" data-to=\"35\"/>\n<path class=\"end\" d=\"M575.2 689.5L575.2 715.5\" data-from=\"35\" data-to=\"35\"/>\n<rect class=\"task\" x=\"447.9\" y=\"567.5\" width=\"122.4\" height=\"24\" rx=\"3\" data-from=\"32\" data-to=\"34\"/>\n<path class=\"end\" d=\"M569.3 566.5L569.3 592.5\" data-from=\"34\" data-to=\"34\"/>\n<rect class=\"task\" x=\"580\" y=\"690.5\" width=\"80\" height=\"24\" rx=\"3\" data-from=\"36\" data-to=\"38\"/>\n<path class=\"end\" d=\"M659 689.5L659 715.5\" data-from=\"38\" data-to=\"38\"/>\n<path class=\"beat\" d=\"M98.5 459.5L98.5 475.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"beat\" d=\"M109.7 459.5L109.7 475.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"beat\" d=\"M135.5 459.5L135.5 475.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M135.7 455.5L135.7 479.5\" data-from=\"5\" data-to=\"38\"/>\n<path class=\"rail\" d=\"M135.7 467.5H630m0 -12v24\" data-from=\"5\" data-to=\"38\"/>\n<rect class=\"page\" x=\"328.6\" y=\"457.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"38\" data-to=\"38\"/>\n<circle class=\"rung\" cx=\"140.7\" cy=\"537.5\" r=\"4.5\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"goodline\" d=\"M624 467.5l5 6l8 -12\" data-from=\"38\" data-to=\"38\"/>\n<path class=\"goodline\" d=\"M630 475.5L630 490.5\" data-from=\"38\" data-to=\"38\"/>\n<path class=\"axis\" d=\"M90 735.5L630 735.5\"/>\n<path class=\"beat\" d=\"M135.7 735.5L135.7 740.5\"/>\n<path class=\"beat\" d=\"M233.6 735.5L233.6 740.5\"/>\n<path class=\"beat\" d=\"M415.6 735.5L415.6 740.5\"/>\n<rect class=\"task\" x=\"90\" y=\"795.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 802.5L228.3 802.5\"/>\n<path class=\"end\" d=\"M501.4 795.5L501.4 809.5\"/>\n<path class=\"beat\" d=\"M99 819.5L99 833.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"822.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"446.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">A runtime for each session, or one that lives on</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"307.7\" lengthAdjust=\"spacingAndGlyphs\">A runtime each: correct_example, logout</text>\n<text class=\"strong\" x=\"339.7\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"26\" data-to=\"26\">: finished</text>\n<text class=\"halo quiet\" x=\"100.5\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"269.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"208\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"331\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"152\" y=\"296.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">pool: suspended</text>\n<text class=\"quiet\" x=\"123.8\" y=\"269.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker</text>\n<text class=\"\" x=\"152.8\" y=\"208\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"\" x=\"232.8\" y=\"331\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">worker: 4 rows</text>\n<text class=\"\" x=\"358.7\" y=\"331\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">pool</text>\n<text class=\"\" x=\"226.7\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"26\" data-to=\"26\">logout: 1.1 ms</text>\n<text class=\"halo\" x=\"150.8\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">wait</text>\n<text class=\"halo good\" x=\"252.3\" y=\"363\" textLength=\"320.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">the runtime&#x27;s threads end with the session</text>\n<text class=\"strong\" x=\"32\" y=\"413\" textLength=\"289.7\" lengthAdjust=\"spacingAndGlyphs\">A scope each: scope_example, logout</text>\n<text class=\"strong\" x=\"321.7\" y=\"413\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"38\" data-to=\"38\">: finished</text>\n<text class=\"halo quiet\" x=\"100.5\" y=\"439\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"646.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"473\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"543\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"585\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"708\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"267.3\" y=\"673.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"192.4\" y=\"646.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"185\" y=\"619.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"\" x=\"480.7\" y=\"708\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"31\" data-to=\"31\">receiver</text>\n<text class=\"\" x=\"457.1\" y=\"585\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">worker: 4 rows</text>\n<text class=\"\" x=\"594.9\" y=\"708\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"36\" data-to=\"36\">pool</text>\n<text class=\"\" x=\"332.6\" y=\"473\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"38\" data-to=\"38\">logout: 2.1 ms</text>\n<text class=\"halo\" x=\"149.7\" y=\"543\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">wait</text>\n<text class=\"halo good\" x=\"208.4\" y=\"505\" textLength=\"421.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"38\" data-to=\"38\">the session&#x27;s tasks have ended, and the threads live on</text>\n<text class=\"halo quiet\" x=\"131.2\" y=\"758\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"209.6\" y=\"758\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"398.3\" y=\"758\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">1 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"780\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"808\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"808\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"808\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"832\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"832\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-scope-logout\" width=\"640\" height=\"846\" viewBox=\"0 0 640 846\" role=\"img\" aria-labelledby=\"scope-logout-title scope-logout-desc\">\n<title id=\"scope-logout-title\">A runtime for each session, or one that lives on</title>\n<desc id=\"scope-logout-desc\">A runtime for each session, or one that lives on. A runtime each: the runtime&#x27;s threads end with the session. A scope each: the session&#x27;s tasks have ended, and the threads live on. In order: -5.07 ms, a runtime each: Time-series worker goes on, on runtime 2; -5.05 ms, a runtime each: Time-series worker is suspended: it waits for the next sample&#x27;s time; -1.07 ms, a scope each: Time-series worker goes on, on runtime 1; -1.05 ms, a scope each: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, a runtime each: The window begins the logout; 0.00 ms, a scope each: The window begins the logout; 0.09 ms, a scope each: The ladder begins the shutdown; 0.09 ms, a scope each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.11 ms, a scope each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.12 ms, a scope each: Event receiver is suspended; 0.12 ms, a scope each: Time-series worker goes on, on runtime 2: it had left runtime 1; 0.12 ms, a scope each: Time-series worker is suspended; 0.12 ms, a runtime each: The ladder begins the shutdown; 0.12 ms, a runtime each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.13 ms, a scope each: Event receiver goes on, on runtime 2; 0.15 ms, a runtime each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, a runtime each: Event receiver is suspended; 0.19 ms, a runtime each: Event receiver goes on, on runtime 1: it had left runtime 2; 0.34 ms, a scope each: Time-series worker goes on, on runtime 1: it had left runtime 2; 0.44 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.44 ms, a runtime each: Time-series worker is suspended; 0.48 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.51 ms, a scope each: Time-series worker stores 4 rows; 0.52 ms, a scope each: Time-series worker has ended; 0.60 ms, a runtime each: Time-series worker stores 4 rows; 0.60 ms, a runtime each: Time-series worker has ended; 0.61 ms, a scope each: Event receiver has ended; 0.62 ms, a scope each: Pool goes on, on runtime 2; 0.65 ms, a runtime each: Event receiver has ended; 0.66 ms, a runtime each: Pool goes on, on runtime 1; 0.74 ms, a scope each: Pool has ended; 0.76 ms, a scope each: The shutdown has returned, after 0.7 ms; 0.77 ms, a runtime each: Pool has ended; 0.79 ms, a runtime each: Runtime 2 ends; 0.80 ms, a scope each: The logout has returned, after 0.8 ms; 0.85 ms, a runtime each: Runtime 1 ends; 0.92 ms, a runtime each: The shutdown has returned, after 0.8 ms; 1.05 ms, a runtime each: The logout has returned, after 1.0 ms.</desc>\n<metadata>correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230; scope-logout.json sha256 9eea8989e74149a3509a218964198d52edfcb6fcf30f13eaa8b57739c874286e</metadata>\n<style>\n.recorded-scope-logout text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-scope-logout path,.recorded-scope-logout .rung{fill:none}\n.recorded-scope-logout .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke-width:1}\n.recorded-scope-logout .strong,.recorded-scope-logout .bad,.recorded-scope-logout .good,.recorded-scope-logout .title{font-weight:bold}\n.recorded-scope-logout .title{font-size:20px}\n.recorded-scope-logout .blocked{fill:url(#scope-logout-blocked)}\n.recorded-scope-logout .stripe{stroke-width:1.2;opacity:.5}\n.recorded-scope-logout .hatch{stroke-width:2.6}\n.recorded-scope-logout .end{stroke-width:5}\n.recorded-scope-logout .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-scope-logout .rail{stroke-width:1.6}\n.recorded-scope-logout .beat{stroke-width:1.6}\n.recorded-scope-logout .ribbon{stroke-width:32}\n.recorded-scope-logout .inner{stroke-width:29}\n.recorded-scope-logout .over{stroke:url(#scope-logout-guard);stroke-width:29}\n.recorded-scope-logout .badline,.recorded-scope-logout .goodline{stroke-width:2.4}\n.recorded-scope-logout .moment{stroke-dasharray:1 3}\n.recorded-scope-logout .rung{stroke-width:1.6}\n.recorded-scope-logout .cross{stroke-width:2}\n.recorded-scope-logout .page{fill:#ffffff}\n.recorded-scope-logout text{fill:#1f2328}\n.recorded-scope-logout .halo{stroke:#ffffff}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#d1d9e0}\n.recorded-scope-logout .quiet{fill:#59636e}\n.recorded-scope-logout .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-scope-logout .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#fdecec;stroke:#b91c26}\n.recorded-scope-logout .blocked{stroke:#b91c26}\n.recorded-scope-logout .stripe{stroke:#b91c26}\n.recorded-scope-logout .tint{fill:#fdecec}\n.recorded-scope-logout .hatch{stroke:#e5ab45}\n.recorded-scope-logout .amber{fill:#fff0cf}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#2a66ad}\n.recorded-scope-logout .ribbon{stroke:#8a5000}\n.recorded-scope-logout .inner{stroke:#fff0cf}\n.recorded-scope-logout .held{fill:#8a5000}\n.recorded-scope-logout .bad{fill:#b91c26}\n.recorded-scope-logout .badline{stroke:#b91c26}\n.recorded-scope-logout .good{fill:#1a7f37}\n.recorded-scope-logout .goodline{stroke:#1a7f37}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#59636e}\n.recorded-scope-logout .gone{fill:#59636e}\n.recorded-scope-logout .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-scope-logout .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-scope-logout .page{fill:#0d1117}\n.recorded-scope-logout text{fill:#e6edf3}\n.recorded-scope-logout .halo{stroke:#0d1117}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#363d46}\n.recorded-scope-logout .quiet{fill:#9aa4af}\n.recorded-scope-logout .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-scope-logout .other{fill:#1c2128;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#3a1518;stroke:#ff8079}\n.recorded-scope-logout .blocked{stroke:#ff8079}\n.recorded-scope-logout .stripe{stroke:#ff8079}\n.recorded-scope-logout .tint{fill:#3a1518}\n.recorded-scope-logout .hatch{stroke:#8a6420}\n.recorded-scope-logout .amber{fill:#33260c}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#6fb1fc}\n.recorded-scope-logout .ribbon{stroke:#f0b04c}\n.recorded-scope-logout .inner{stroke:#33260c}\n.recorded-scope-logout .held{fill:#f0b04c}\n.recorded-scope-logout .bad{fill:#ff8079}\n.recorded-scope-logout .badline{stroke:#ff8079}\n.recorded-scope-logout .good{fill:#4cc15f}\n.recorded-scope-logout .goodline{stroke:#4cc15f}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#9aa4af}\n.recorded-scope-logout .gone{fill:#9aa4af}\n.recorded-scope-logout .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-scope-logout .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"scope-logout-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"scope-logout-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"846\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 384.5L630 384.5\"/>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M230.9 95.5L230.9 374.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 230.5L604.7 230.5\"/>\n<rect class=\"gone\" x=\"600.7\" y=\"226.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"rule\" d=\"M90 353.5L582 353.5\"/>\n<rect class=\"gone\" x=\"578\" y=\"349.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"33\" data-to=\"33\"/>\n<path class=\"lane\" d=\"M90 319H495.2q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"29\"/>\n<rect class=\"page\" x=\"227.9\" y=\"309\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 292H324.7q7 0 7 7V346.5q0 7 7 7\" data-from=\"0\" data-to=\"19\"/>\n<rect class=\"page\" x=\"133.8\" y=\"282\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 265H282.5q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"17\"/>\n<rect class=\"page\" x=\"108.2\" y=\"255\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"345.5\" width=\"11\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"279.4\" y=\"345.5\" width=\"10.9\" height=\"16\" rx=\"3\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"296.5\" y=\"218.5\" width=\"207.4\" height=\"24\" rx=\"3\" data-from=\"17\" data-to=\"28\"/>\n<path class=\"end\" d=\"M502.8 217.5L502.8 243.5\" data-from=\"28\" data-to=\"28\"/>\n<rect class=\"task\" x=\"338.7\" y=\"341.5\" width=\"148.7\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"25\"/>\n<path class=\"end\" d=\"M486.4 340.5L486.4 366.5\" data-from=\"25\" data-to=\"25\"/>\n<rect class=\"task\" x=\"509.2\" y=\"218.5\" width=\"65.6\" height=\"24\" rx=\"3\" data-from=\"29\" data-to=\"32\"/>\n<path class=\"end\" d=\"M573.8 217.5L573.8 243.5\" data-from=\"32\" data-to=\"32\"/>\n<path class=\"beat\" d=\"M221.2 110.5L221.2 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M230.9 106.5L230.9 130.5\" data-from=\"4\" data-to=\"37\"/>\n<path class=\"rail\" d=\"M230.9 118.5H630m0 -12v24\" data-from=\"4\" data-to=\"37\"/>\n<rect class=\"page\" x=\"376.2\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"37\" data-to=\"37\"/>\n<circle class=\"rung\" cx=\"270.3\" cy=\"160.5\" r=\"4.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"goodline\" d=\"M598.7 217.5l5 6l8 -12\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"goodline\" d=\"M604.7 209.5L604.7 206.5\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"goodline\" d=\"M12 407.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M230.9 444.5L230.9 723.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 467.5L660 467.5\"/>\n<path class=\"rule\" d=\"M90 537.5L660 537.5\"/>\n<path class=\"rule\" d=\"M90 579.5L660 579.5\"/>\n<path class=\"rule\" d=\"M90 702.5L660 702.5\"/>\n<path class=\"lane\" d=\"M90 668H482.3q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"27\"/>\n<rect class=\"page\" x=\"221.5\" y=\"658\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 641H304.4q7 0 7 -7V586.5q0 -7 7 -7\" data-from=\"2\" data-to=\"18\"/>\n<rect class=\"page\" x=\"123.6\" y=\"631\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 614H259.5q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"14\"/>\n<rect class=\"page\" x=\"96.7\" y=\"604\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"165.8\" y=\"571.5\" width=\"9.4\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"253\" y=\"694.5\" width=\"6.4\" height=\"16\" rx=\"3\" data-from=\"8\" data-to=\"9\"/>\n<rect class=\"task\" x=\"263.2\" y=\"694.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"10\" data-to=\"11\"/>\n<rect class=\"task\" x=\"273.5\" y=\"690.5\" width=\"217.2\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"26\"/>\n<path class=\"end\" d=\"M489.7 689.5L489.7 715.5\" data-from=\"26\" data-to=\"26\"/>\n<rect class=\"task\" x=\"318.4\" y=\"567.5\" width=\"150\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"23\"/>\n<path class=\"end\" d=\"M467.4 566.5L467.4 592.5\" data-from=\"23\" data-to=\"23\"/>\n<rect class=\"task\" x=\"496.3\" y=\"690.5\" width=\"69.1\" height=\"24\" rx=\"3\" data-from=\"27\" data-to=\"30\"/>\n<path class=\"end\" d=\"M564.4 689.5L564.4 715.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"beat\" d=\"M223.6 459.5L223.6 475.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M230.9 455.5L230.9 479.5\" data-from=\"5\" data-to=\"34\"/>\n<path class=\"rail\" d=\"M230.9 467.5H585.3m0 -12v24\" data-from=\"5\" data-to=\"34\"/>\n<rect class=\"page\" x=\"353.9\" y=\"457.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"34\" data-to=\"34\"/>\n<circle class=\"rung\" cx=\"247.9\" cy=\"537.5\" r=\"4.5\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"goodline\" d=\"M579.3 467.5l5 6l8 -12\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"goodline\" d=\"M585.3 475.5L585.3 490.5\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"axis\" d=\"M90 735.5L630 735.5\"/>\n<path class=\"beat\" d=\"M150.6 735.5L150.6 740.5\"/>\n<path class=\"beat\" d=\"M230.9 735.5L230.9 740.5\"/>\n<path class=\"beat\" d=\"M438.3 735.5L438.3 740.5\"/>\n<rect class=\"task\" x=\"90\" y=\"795.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 802.5L228.3 802.5\"/>\n<path class=\"end\" d=\"M501.4 795.5L501.4 809.5\"/>\n<path class=\"beat\" d=\"M99 819.5L99 833.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"822.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"446.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"35\" data-to=\"35\">A runtime for each session, or one that lives on</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"307.7\" lengthAdjust=\"spacingAndGlyphs\">A runtime each: correct_example, logout</text>\n<text class=\"strong\" x=\"339.7\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">: finished</text>\n<text class=\"halo quiet\" x=\"195.8\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"297.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"236\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"359\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"231.9\" y=\"324.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"137.8\" y=\"297.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"112.2\" y=\"270.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"\" x=\"371.7\" y=\"236\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">receiver</text>\n<text class=\"\" x=\"361\" y=\"359\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">worker: 4 rows</text>\n<text class=\"\" x=\"526.9\" y=\"236\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"29\" data-to=\"29\">pool</text>\n<text class=\"\" x=\"380.2\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"279.3\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">wait</text>\n<text class=\"halo good\" x=\"309.3\" y=\"202\" textLength=\"320.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"35\" data-to=\"35\">the runtime&#x27;s threads end with the session</text>\n<text class=\"strong\" x=\"32\" y=\"413\" textLength=\"289.7\" lengthAdjust=\"spacingAndGlyphs\">A scope each: scope_example, logout</text>\n<text class=\"strong\" x=\"321.7\" y=\"413\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"34\" data-to=\"34\">: finished</text>\n<text class=\"halo quiet\" x=\"195.8\" y=\"439\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"646.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"473\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"543\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"585\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"708\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"225.5\" y=\"673.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">pool: suspended</text>\n<text class=\"quiet\" x=\"127.6\" y=\"646.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker: suspended</text>\n<text class=\"quiet\" x=\"100.7\" y=\"619.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver: suspended</text>\n<text class=\"\" x=\"353.7\" y=\"708\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">receiver</text>\n<text class=\"\" x=\"341.4\" y=\"585\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">worker: 4 rows</text>\n<text class=\"\" x=\"515.8\" y=\"708\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">pool</text>\n<text class=\"\" x=\"357.9\" y=\"473\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"34\" data-to=\"34\">logout: 0.8 ms</text>\n<text class=\"halo\" x=\"256.9\" y=\"543\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">wait</text>\n<text class=\"halo good\" x=\"208.4\" y=\"505\" textLength=\"421.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"34\" data-to=\"34\">the session&#x27;s tasks have ended, and the threads live on</text>\n<text class=\"halo quiet\" x=\"128.9\" y=\"758\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−2 ms</text>\n<text class=\"halo quiet\" x=\"226.5\" y=\"758\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"414.3\" y=\"758\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"780\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"808\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"808\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"808\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"832\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"832\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "straggler",
@@ -4090,7 +4046,7 @@ const recordings = [
 "steps": [
 {
 "panel": 0,
-"ms": "-16.280",
+"ms": "-1.017",
 "x": 90,
 "y": 230.5,
 "where": "runtime 1",
@@ -4100,8 +4056,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-16.265",
-"x": 98.0,
+"ms": "-0.983",
+"x": 96.8,
 "y": 230.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -4111,7 +4067,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 157.1,
+"x": 107.9,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -4120,8 +4076,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.123",
-"x": 170.8,
+"ms": "0.176",
+"x": 112.9,
 "y": 160.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -4130,8 +4086,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.125",
-"x": 171.0,
+"ms": "0.178",
+"x": 112.9,
 "y": 160.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -4140,98 +4096,98 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.147",
-"x": 175.3,
+"ms": "0.224",
+"x": 115.2,
 "y": 380.5,
 "where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
-"note": "",
-"source": 0
-},
-{
-"panel": 0,
-"ms": "0.158",
-"x": 183.4,
-"y": 380.5,
-"where": "runtime 2",
-"text": "Time-series worker is suspended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.165",
-"x": 187.9,
-"y": 380.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.326",
-"x": 304.2,
-"y": 380.5,
-"where": "runtime 2",
-"text": "Time-series worker stores 4 rows.",
+"text": "Event receiver goes on, on runtime 2.",
 "note": "",
 "source": 3
 },
 {
 "panel": 0,
-"ms": "0.333",
-"x": 309.3,
+"ms": "0.233",
+"x": 115.5,
 "y": 380.5,
 "where": "runtime 2",
-"text": "Time-series worker has ended.",
-"note": "",
-"source": 4
-},
-{
-"panel": 0,
-"ms": "0.364",
-"x": 314.9,
-"y": 230.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
-"note": "",
-"source": 5
-},
-{
-"panel": 0,
-"ms": "0.368",
-"x": 316.2,
-"y": 230.5,
-"where": "runtime 1",
 "text": "Event receiver is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "0.372",
-"x": 317.7,
-"y": 230.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1.",
+"ms": "0.241",
+"x": 115.8,
+"y": 380.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "0.622",
-"x": 404.6,
+"ms": "0.464",
+"x": 124.0,
 "y": 230.5,
 "where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
+"note": "",
+"source": 0
+},
+{
+"panel": 0,
+"ms": "0.472",
+"x": 128.4,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Time-series worker is suspended.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.523",
+"x": 157.2,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.673",
+"x": 241.2,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Time-series worker stores 4 rows.",
+"note": "",
+"source": 4
+},
+{
+"panel": 0,
+"ms": "0.682",
+"x": 246.5,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Time-series worker has ended.",
+"note": "",
+"source": 5
+},
+{
+"panel": 0,
+"ms": "0.830",
+"x": 251.1,
+"y": 380.5,
+"where": "runtime 2",
 "text": "Event receiver has ended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "101.236",
-"x": 481.5,
+"ms": "100.200",
+"x": 531.3,
 "y": 160.5,
 "where": "ladder",
 "text": "The ladder's rung 'interrupt': what deaf tasks are suspended in is cancelled.",
@@ -4240,8 +4196,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "101.369",
-"x": 495.8,
+"ms": "100.236",
+"x": 536.2,
 "y": 380.5,
 "where": "runtime 2",
 "text": "Deaf goes on, on runtime 2: it had left runtime 1.",
@@ -4250,8 +4206,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "101.380",
-"x": 497.3,
+"ms": "100.255",
+"x": 536.7,
 "y": 380.5,
 "where": "runtime 2",
 "text": "Deaf is suspended.",
@@ -4260,8 +4216,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "101.385",
-"x": 498.0,
+"ms": "100.303",
+"x": 538.0,
 "y": 380.5,
 "where": "runtime 2",
 "text": "Deaf goes on, on runtime 2.",
@@ -4270,8 +4226,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "101.504",
-"x": 513.3,
+"ms": "100.442",
+"x": 541.6,
 "y": 230.5,
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
@@ -4280,18 +4236,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "101.660",
-"x": 572.2,
-"y": 230.5,
-"where": "runtime 1",
-"text": "Pool has ended.",
-"note": "",
-"source": 7
-},
-{
-"panel": 0,
-"ms": "101.667",
-"x": 573.7,
+"ms": "100.641",
+"x": 591.0,
 "y": 380.5,
 "where": "runtime 2",
 "text": "Deaf has ended.",
@@ -4300,8 +4246,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "101.689",
-"x": 587.1,
+"ms": "100.685",
+"x": 602.2,
 "y": 380.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -4310,8 +4256,18 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "101.759",
-"x": 597.0,
+"ms": "100.793",
+"x": 606.1,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Pool has ended.",
+"note": "",
+"source": 7
+},
+{
+"panel": 0,
+"ms": "100.800",
+"x": 615.5,
 "y": 230.5,
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
@@ -4320,21 +4276,21 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "101.838",
-"x": 618.9,
+"ms": "100.905",
+"x": 624.5,
 "y": 160.5,
 "where": "ladder",
-"text": "The shutdown has returned, after 102 ms.",
+"text": "The shutdown has returned, after 101 ms.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "101.878",
+"ms": "100.970",
 "x": 630.0,
 "y": 118.5,
 "where": "window",
-"text": "The logout has returned, after 102 ms.",
+"text": "The logout has returned, after 101 ms.",
 "note": "",
 "source": -1
 }
@@ -4390,6 +4346,22 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
+"first": 55,
+"mark": 4,
+"lines": [
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
 "first": 105,
 "mark": 4,
 "lines": [
@@ -4418,22 +4390,6 @@ const recordings = [
 "// [/worker]",
 "",
 "asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
-]
-},
-{
-"file": "correct-example/client/client.cpp",
-"first": 55,
-"mark": 4,
-"lines": [
-"while (!event && !reader.finished()) {",
-"  session->activity->waiting_for_server = true;",
-"  // ^ The token reaches the pending read itself.",
-"  const auto [error, size] =",
-"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"  session->activity->waiting_for_server = false;",
-"  if (error == asio::error::eof) {",
-"    reader.finish();",
-"  } else if (error) {"
 ]
 },
 {
@@ -4471,7 +4427,7 @@ const recordings = [
 ],
 "questions": [
 {
-"step": 5,
+"step": 8,
 "question": "The tasks are told. The worker and the receiver listen; the deaf task sleeps for ever.",
 "answers": [
 "All wait until the deaf task has ended",
@@ -4496,7 +4452,7 @@ const recordings = [
 99.5,
 413.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-straggler\" width=\"640\" height=\"524\" viewBox=\"0 0 640 524\" role=\"img\" aria-labelledby=\"straggler-title straggler-desc\">\n<title id=\"straggler-title\">Who does not listen is interrupted, after the others have ended</title>\n<desc id=\"straggler-desc\">Who does not listen is interrupted, after the others have ended. Correct: the deadline has passed: what the deaf task waits for is cancelled. In order: -16.28 ms, correct: Time-series worker goes on, on runtime 1: it had left runtime 2; -16.27 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, correct: The window begins the logout; 0.12 ms, correct: The ladder begins the shutdown; 0.13 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Time-series worker goes on, on runtime 2: it had left runtime 1; 0.16 ms, correct: Time-series worker is suspended; 0.16 ms, correct: Time-series worker goes on, on runtime 2; 0.33 ms, correct: Time-series worker stores 4 rows; 0.33 ms, correct: Time-series worker has ended; 0.36 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.37 ms, correct: Event receiver is suspended; 0.37 ms, correct: Event receiver goes on, on runtime 1; 0.62 ms, correct: Event receiver has ended; 101.24 ms, correct: The ladder&#x27;s rung &#x27;interrupt&#x27;: what deaf tasks are suspended in is cancelled; 101.37 ms, correct: Deaf goes on, on runtime 2: it had left runtime 1; 101.38 ms, correct: Deaf is suspended; 101.39 ms, correct: Deaf goes on, on runtime 2; 101.50 ms, correct: Pool goes on, on runtime 1; 101.66 ms, correct: Pool has ended; 101.67 ms, correct: Deaf has ended; 101.69 ms, correct: Runtime 2 ends; 101.76 ms, correct: Runtime 1 ends; 101.84 ms, correct: The shutdown has returned, after 102 ms; 101.88 ms, correct: The logout has returned, after 102 ms.</desc>\n<metadata>correct-straggler.json sha256 3ccc59a22d34b16c1e96675899d0051539ef2c73a4b9c97f74063daeefc0a00f</metadata>\n<style>\n.recorded-straggler text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-straggler path,.recorded-straggler .rung{fill:none}\n.recorded-straggler .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-straggler .rule,.recorded-straggler .axis{stroke-width:1}\n.recorded-straggler .strong,.recorded-straggler .bad,.recorded-straggler .good,.recorded-straggler .title{font-weight:bold}\n.recorded-straggler .title{font-size:20px}\n.recorded-straggler .blocked{fill:url(#straggler-blocked)}\n.recorded-straggler .stripe{stroke-width:1.2;opacity:.5}\n.recorded-straggler .hatch{stroke-width:2.6}\n.recorded-straggler .end{stroke-width:5}\n.recorded-straggler .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-straggler .rail{stroke-width:1.6}\n.recorded-straggler .beat{stroke-width:1.6}\n.recorded-straggler .ribbon{stroke-width:32}\n.recorded-straggler .inner{stroke-width:29}\n.recorded-straggler .over{stroke:url(#straggler-guard);stroke-width:29}\n.recorded-straggler .badline,.recorded-straggler .goodline{stroke-width:2.4}\n.recorded-straggler .moment{stroke-dasharray:1 3}\n.recorded-straggler .rung{stroke-width:1.6}\n.recorded-straggler .cross{stroke-width:2}\n.recorded-straggler .page{fill:#ffffff}\n.recorded-straggler text{fill:#1f2328}\n.recorded-straggler .halo{stroke:#ffffff}\n.recorded-straggler .rule,.recorded-straggler .axis{stroke:#d1d9e0}\n.recorded-straggler .quiet{fill:#59636e}\n.recorded-straggler .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-straggler .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-straggler .late{fill:#fdecec;stroke:#b91c26}\n.recorded-straggler .blocked{stroke:#b91c26}\n.recorded-straggler .stripe{stroke:#b91c26}\n.recorded-straggler .tint{fill:#fdecec}\n.recorded-straggler .hatch{stroke:#e5ab45}\n.recorded-straggler .amber{fill:#fff0cf}\n.recorded-straggler .end,.recorded-straggler .lane,.recorded-straggler .rail{stroke:#2a66ad}\n.recorded-straggler .ribbon{stroke:#8a5000}\n.recorded-straggler .inner{stroke:#fff0cf}\n.recorded-straggler .held{fill:#8a5000}\n.recorded-straggler .bad{fill:#b91c26}\n.recorded-straggler .badline{stroke:#b91c26}\n.recorded-straggler .good{fill:#1a7f37}\n.recorded-straggler .goodline{stroke:#1a7f37}\n.recorded-straggler .beat,.recorded-straggler .moment{stroke:#59636e}\n.recorded-straggler .gone{fill:#59636e}\n.recorded-straggler .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-straggler .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-straggler .page{fill:#0d1117}\n.recorded-straggler text{fill:#e6edf3}\n.recorded-straggler .halo{stroke:#0d1117}\n.recorded-straggler .rule,.recorded-straggler .axis{stroke:#363d46}\n.recorded-straggler .quiet{fill:#9aa4af}\n.recorded-straggler .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-straggler .other{fill:#1c2128;stroke:#7d8792}\n.recorded-straggler .late{fill:#3a1518;stroke:#ff8079}\n.recorded-straggler .blocked{stroke:#ff8079}\n.recorded-straggler .stripe{stroke:#ff8079}\n.recorded-straggler .tint{fill:#3a1518}\n.recorded-straggler .hatch{stroke:#8a6420}\n.recorded-straggler .amber{fill:#33260c}\n.recorded-straggler .end,.recorded-straggler .lane,.recorded-straggler .rail{stroke:#6fb1fc}\n.recorded-straggler .ribbon{stroke:#f0b04c}\n.recorded-straggler .inner{stroke:#33260c}\n.recorded-straggler .held{fill:#f0b04c}\n.recorded-straggler .bad{fill:#ff8079}\n.recorded-straggler .badline{stroke:#ff8079}\n.recorded-straggler .good{fill:#4cc15f}\n.recorded-straggler .goodline{stroke:#4cc15f}\n.recorded-straggler .beat,.recorded-straggler .moment{stroke:#9aa4af}\n.recorded-straggler .gone{fill:#9aa4af}\n.recorded-straggler .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-straggler .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"straggler-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"straggler-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"524\" rx=\"8\"/>\n<g>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M157.1 95.5L157.1 401.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 230.5L597 230.5\"/>\n<rect class=\"gone\" x=\"593\" y=\"226.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"rule\" d=\"M90 380.5L587.1 380.5\"/>\n<rect class=\"gone\" x=\"583.1\" y=\"376.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"lane\" d=\"M90 346H499.3q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"229.9\" y=\"336\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 265H161.3q7 0 7 7V373.5q0 7 7 7\" data-from=\"0\" data-to=\"5\"/>\n<rect class=\"page\" x=\"95.6\" y=\"255\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 292H300.9q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"10\"/>\n<rect class=\"page\" x=\"117.4\" y=\"282\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 319H481.8q7 0 7 7V373.5q0 7 7 7\" data-from=\"0\" data-to=\"15\"/>\n<rect class=\"page\" x=\"220.8\" y=\"309\" width=\"126.3\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"222.5\" width=\"8\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"175.3\" y=\"368.5\" width=\"134\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<path class=\"end\" d=\"M308.3 367.5L308.3 393.5\" data-from=\"9\" data-to=\"9\"/>\n<rect class=\"task\" x=\"314.9\" y=\"218.5\" width=\"89.6\" height=\"24\" rx=\"3\" data-from=\"10\" data-to=\"13\"/>\n<path class=\"end\" d=\"M403.6 217.5L403.6 243.5\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"495.8\" y=\"368.5\" width=\"77.9\" height=\"24\" rx=\"3\" data-from=\"15\" data-to=\"20\"/>\n<path class=\"end\" d=\"M572.7 367.5L572.7 393.5\" data-from=\"20\" data-to=\"20\"/>\n<rect class=\"task\" x=\"513.3\" y=\"218.5\" width=\"58.9\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"19\"/>\n<path class=\"end\" d=\"M571.2 217.5L571.2 243.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"beat\" d=\"M156.9 110.5L156.9 126.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"beat\" d=\"M410.2 110.5L410.2 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M418 110.5L418 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M425.8 110.5L425.8 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M433.7 110.5L433.7 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M441.5 110.5L441.5 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M449.3 110.5L449.3 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M462.1 110.5L462.1 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M471.3 110.5L471.3 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M477.2 110.5L477.2 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M493.7 110.5L493.7 126.5\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"rail\" d=\"M157.1 106.5L157.1 130.5\" data-from=\"2\" data-to=\"24\"/>\n<path class=\"rail\" d=\"M157.1 118.5H630m0 -12v24\" data-from=\"2\" data-to=\"24\"/>\n<rect class=\"page\" x=\"337.1\" y=\"108.5\" width=\"112.9\" height=\"20\" rx=\"3\" data-from=\"24\" data-to=\"24\"/>\n<circle class=\"rung\" cx=\"171\" cy=\"160.5\" r=\"4.5\" data-from=\"4\" data-to=\"4\"/>\n<circle class=\"rung\" cx=\"481.5\" cy=\"160.5\" r=\"4.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"goodline\" d=\"M475.5 173.5l5 6l8 -12\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"goodline\" d=\"M481.5 181.5L481.5 183.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"axis\" d=\"M90 413.5L630 413.5\"/>\n<path class=\"beat\" d=\"M157.1 413.5L157.1 418.5\"/>\n<path class=\"beat\" d=\"M405.6 413.5L405.6 418.5\"/>\n<path class=\"beat\" d=\"M480.5 413.5L480.5 418.5\"/>\n<rect class=\"task\" x=\"90\" y=\"473.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 480.5L228.3 480.5\"/>\n<path class=\"end\" d=\"M501.4 473.5L501.4 487.5\"/>\n<path class=\"beat\" d=\"M99 497.5L99 511.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"500.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"591.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">Who does not listen is interrupted, after the others have ended</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"267.7\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, straggler</text>\n<text class=\"strong\" x=\"299.7\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">: finished</text>\n<text class=\"halo quiet\" x=\"121.9\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"311\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"236\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"386\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"233.9\" y=\"351.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"99.6\" y=\"270.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"quiet\" x=\"121.4\" y=\"297.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"quiet\" x=\"224.8\" y=\"324.5\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">deaf: suspended</text>\n<text class=\"\" x=\"190.3\" y=\"386\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">worker: 4 rows</text>\n<text class=\"\" x=\"331.3\" y=\"236\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"\" x=\"519.2\" y=\"386\" textLength=\"31.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">deaf</text>\n<text class=\"\" x=\"527.6\" y=\"236\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">pool</text>\n<text class=\"\" x=\"341.1\" y=\"124\" textLength=\"104.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">logout: 102 ms</text>\n<text class=\"halo\" x=\"180\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">wait</text>\n<text class=\"halo\" x=\"490.5\" y=\"166\" textLength=\"58.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">interrupt</text>\n<text class=\"halo good\" x=\"133.3\" y=\"198\" textLength=\"496.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">the deadline has passed: what the deaf task waits for is cancelled</text>\n<text class=\"halo quiet\" x=\"152.6\" y=\"436\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"388.3\" y=\"436\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">2 ms</text>\n<text class=\"halo quiet\" x=\"454.3\" y=\"436\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">100 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"458\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"486\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"486\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"486\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"510\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"510\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-straggler\" width=\"640\" height=\"524\" viewBox=\"0 0 640 524\" role=\"img\" aria-labelledby=\"straggler-title straggler-desc\">\n<title id=\"straggler-title\">Who does not listen is interrupted, after the others have ended</title>\n<desc id=\"straggler-desc\">Who does not listen is interrupted, after the others have ended. Correct: the deadline has passed: what the deaf task waits for is cancelled. In order: -1.02 ms, correct: Time-series worker goes on, on runtime 1: it had left runtime 2; -0.98 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, correct: The window begins the logout; 0.18 ms, correct: The ladder begins the shutdown; 0.18 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.22 ms, correct: Event receiver goes on, on runtime 2; 0.23 ms, correct: Event receiver is suspended; 0.24 ms, correct: Event receiver goes on, on runtime 2; 0.46 ms, correct: Time-series worker goes on, on runtime 1; 0.47 ms, correct: Time-series worker is suspended; 0.52 ms, correct: Time-series worker goes on, on runtime 1; 0.67 ms, correct: Time-series worker stores 4 rows; 0.68 ms, correct: Time-series worker has ended; 0.83 ms, correct: Event receiver has ended; 100.20 ms, correct: The ladder&#x27;s rung &#x27;interrupt&#x27;: what deaf tasks are suspended in is cancelled; 100.24 ms, correct: Deaf goes on, on runtime 2: it had left runtime 1; 100.26 ms, correct: Deaf is suspended; 100.30 ms, correct: Deaf goes on, on runtime 2; 100.44 ms, correct: Pool goes on, on runtime 1; 100.64 ms, correct: Deaf has ended; 100.68 ms, correct: Runtime 2 ends; 100.79 ms, correct: Pool has ended; 100.80 ms, correct: Runtime 1 ends; 100.91 ms, correct: The shutdown has returned, after 101 ms; 100.97 ms, correct: The logout has returned, after 101 ms.</desc>\n<metadata>correct-straggler.json sha256 2dbe4c05e5df076db9538434c55ae280b0a13a6a606633f000a244b21168cdfb</metadata>\n<style>\n.recorded-straggler text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-straggler path,.recorded-straggler .rung{fill:none}\n.recorded-straggler .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-straggler .rule,.recorded-straggler .axis{stroke-width:1}\n.recorded-straggler .strong,.recorded-straggler .bad,.recorded-straggler .good,.recorded-straggler .title{font-weight:bold}\n.recorded-straggler .title{font-size:20px}\n.recorded-straggler .blocked{fill:url(#straggler-blocked)}\n.recorded-straggler .stripe{stroke-width:1.2;opacity:.5}\n.recorded-straggler .hatch{stroke-width:2.6}\n.recorded-straggler .end{stroke-width:5}\n.recorded-straggler .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-straggler .rail{stroke-width:1.6}\n.recorded-straggler .beat{stroke-width:1.6}\n.recorded-straggler .ribbon{stroke-width:32}\n.recorded-straggler .inner{stroke-width:29}\n.recorded-straggler .over{stroke:url(#straggler-guard);stroke-width:29}\n.recorded-straggler .badline,.recorded-straggler .goodline{stroke-width:2.4}\n.recorded-straggler .moment{stroke-dasharray:1 3}\n.recorded-straggler .rung{stroke-width:1.6}\n.recorded-straggler .cross{stroke-width:2}\n.recorded-straggler .page{fill:#ffffff}\n.recorded-straggler text{fill:#1f2328}\n.recorded-straggler .halo{stroke:#ffffff}\n.recorded-straggler .rule,.recorded-straggler .axis{stroke:#d1d9e0}\n.recorded-straggler .quiet{fill:#59636e}\n.recorded-straggler .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-straggler .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-straggler .late{fill:#fdecec;stroke:#b91c26}\n.recorded-straggler .blocked{stroke:#b91c26}\n.recorded-straggler .stripe{stroke:#b91c26}\n.recorded-straggler .tint{fill:#fdecec}\n.recorded-straggler .hatch{stroke:#e5ab45}\n.recorded-straggler .amber{fill:#fff0cf}\n.recorded-straggler .end,.recorded-straggler .lane,.recorded-straggler .rail{stroke:#2a66ad}\n.recorded-straggler .ribbon{stroke:#8a5000}\n.recorded-straggler .inner{stroke:#fff0cf}\n.recorded-straggler .held{fill:#8a5000}\n.recorded-straggler .bad{fill:#b91c26}\n.recorded-straggler .badline{stroke:#b91c26}\n.recorded-straggler .good{fill:#1a7f37}\n.recorded-straggler .goodline{stroke:#1a7f37}\n.recorded-straggler .beat,.recorded-straggler .moment{stroke:#59636e}\n.recorded-straggler .gone{fill:#59636e}\n.recorded-straggler .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-straggler .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-straggler .page{fill:#0d1117}\n.recorded-straggler text{fill:#e6edf3}\n.recorded-straggler .halo{stroke:#0d1117}\n.recorded-straggler .rule,.recorded-straggler .axis{stroke:#363d46}\n.recorded-straggler .quiet{fill:#9aa4af}\n.recorded-straggler .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-straggler .other{fill:#1c2128;stroke:#7d8792}\n.recorded-straggler .late{fill:#3a1518;stroke:#ff8079}\n.recorded-straggler .blocked{stroke:#ff8079}\n.recorded-straggler .stripe{stroke:#ff8079}\n.recorded-straggler .tint{fill:#3a1518}\n.recorded-straggler .hatch{stroke:#8a6420}\n.recorded-straggler .amber{fill:#33260c}\n.recorded-straggler .end,.recorded-straggler .lane,.recorded-straggler .rail{stroke:#6fb1fc}\n.recorded-straggler .ribbon{stroke:#f0b04c}\n.recorded-straggler .inner{stroke:#33260c}\n.recorded-straggler .held{fill:#f0b04c}\n.recorded-straggler .bad{fill:#ff8079}\n.recorded-straggler .badline{stroke:#ff8079}\n.recorded-straggler .good{fill:#4cc15f}\n.recorded-straggler .goodline{stroke:#4cc15f}\n.recorded-straggler .beat,.recorded-straggler .moment{stroke:#9aa4af}\n.recorded-straggler .gone{fill:#9aa4af}\n.recorded-straggler .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-straggler .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"straggler-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"straggler-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"524\" rx=\"8\"/>\n<g>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M107.9 95.5L107.9 401.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 230.5L615.5 230.5\"/>\n<rect class=\"gone\" x=\"611.5\" y=\"226.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"rule\" d=\"M90 380.5L602.2 380.5\"/>\n<rect class=\"gone\" x=\"598.2\" y=\"376.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"lane\" d=\"M90 346H527.6q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"244.1\" y=\"336\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 292H110q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"8\"/>\n<path class=\"lane\" d=\"M90 265H101.2q7 0 7 7V373.5q0 7 7 7\" data-from=\"0\" data-to=\"5\"/>\n<path class=\"lane\" d=\"M90 319H522.2q7 0 7 7V373.5q0 7 7 7\" data-from=\"0\" data-to=\"15\"/>\n<rect class=\"page\" x=\"241\" y=\"309\" width=\"126.3\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"222.5\" width=\"6.8\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"115.2\" y=\"368.5\" width=\"135.8\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"13\"/>\n<path class=\"end\" d=\"M250.1 367.5L250.1 393.5\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"124\" y=\"218.5\" width=\"122.5\" height=\"24\" rx=\"3\" data-from=\"8\" data-to=\"12\"/>\n<path class=\"end\" d=\"M245.5 217.5L245.5 243.5\" data-from=\"12\" data-to=\"12\"/>\n<rect class=\"task\" x=\"536.2\" y=\"368.5\" width=\"54.8\" height=\"24\" rx=\"3\" data-from=\"15\" data-to=\"19\"/>\n<path class=\"end\" d=\"M590 367.5L590 393.5\" data-from=\"19\" data-to=\"19\"/>\n<rect class=\"task\" x=\"541.6\" y=\"218.5\" width=\"64.5\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"21\"/>\n<path class=\"end\" d=\"M605.1 217.5L605.1 243.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"beat\" d=\"M106.3 110.5L106.3 126.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"beat\" d=\"M264.9 110.5L264.9 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M279.2 110.5L279.2 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M293.5 110.5L293.5 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M307.9 110.5L307.9 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M322.3 110.5L322.3 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M336.6 110.5L336.6 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M350.9 110.5L350.9 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M365.3 110.5L365.3 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M379.6 110.5L379.6 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M394.2 110.5L394.2 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M408.7 110.5L408.7 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M423.5 110.5L423.5 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M438.6 110.5L438.6 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M452.9 110.5L452.9 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M467.3 110.5L467.3 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M481.6 110.5L481.6 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M496 110.5L496 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M510.3 110.5L510.3 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"beat\" d=\"M524.6 110.5L524.6 126.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"rail\" d=\"M107.9 106.5L107.9 130.5\" data-from=\"2\" data-to=\"24\"/>\n<path class=\"rail\" d=\"M107.9 118.5H630m0 -12v24\" data-from=\"2\" data-to=\"24\"/>\n<rect class=\"page\" x=\"129.9\" y=\"108.5\" width=\"112.9\" height=\"20\" rx=\"3\" data-from=\"24\" data-to=\"24\"/>\n<circle class=\"rung\" cx=\"112.9\" cy=\"160.5\" r=\"4.5\" data-from=\"4\" data-to=\"4\"/>\n<circle class=\"rung\" cx=\"531.3\" cy=\"160.5\" r=\"4.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"goodline\" d=\"M525.3 173.5l5 6l8 -12\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"goodline\" d=\"M531.3 181.5L531.3 183.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"axis\" d=\"M90 413.5L630 413.5\"/>\n<path class=\"beat\" d=\"M107.9 413.5L107.9 418.5\"/>\n<path class=\"beat\" d=\"M306.8 413.5L306.8 418.5\"/>\n<path class=\"beat\" d=\"M390.5 413.5L390.5 418.5\"/>\n<path class=\"beat\" d=\"M527.4 413.5L527.4 418.5\"/>\n<rect class=\"task\" x=\"90\" y=\"473.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 480.5L228.3 480.5\"/>\n<path class=\"end\" d=\"M501.4 473.5L501.4 487.5\"/>\n<path class=\"beat\" d=\"M99 497.5L99 511.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"500.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"591.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">Who does not listen is interrupted, after the others have ended</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"267.7\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, straggler</text>\n<text class=\"strong\" x=\"299.7\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">: finished</text>\n<text class=\"halo quiet\" x=\"72.8\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"311\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"236\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"386\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"248.1\" y=\"351.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"245\" y=\"324.5\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">deaf: suspended</text>\n<text class=\"\" x=\"154.7\" y=\"386\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">receiver</text>\n<text class=\"\" x=\"133.2\" y=\"236\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">worker: 4 rows</text>\n<text class=\"\" x=\"548\" y=\"386\" textLength=\"31.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">deaf</text>\n<text class=\"\" x=\"558.7\" y=\"236\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">pool</text>\n<text class=\"\" x=\"133.9\" y=\"124\" textLength=\"104.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">logout: 101 ms</text>\n<text class=\"halo\" x=\"121.9\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">wait</text>\n<text class=\"halo\" x=\"540.3\" y=\"166\" textLength=\"58.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">interrupt</text>\n<text class=\"halo good\" x=\"133.3\" y=\"198\" textLength=\"496.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">the deadline has passed: what the deaf task waits for is cancelled</text>\n<text class=\"halo quiet\" x=\"103.5\" y=\"436\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"285\" y=\"436\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">20 ms</text>\n<text class=\"halo quiet\" x=\"368.7\" y=\"436\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">50 ms</text>\n<text class=\"halo quiet\" x=\"501.2\" y=\"436\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">100 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"458\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"486\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"486\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"486\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"510\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"510\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "wrong-thread",
@@ -4516,7 +4472,7 @@ const recordings = [
 "steps": [
 {
 "panel": 0,
-"ms": "-5.123",
+"ms": "-5.214",
 "x": 90,
 "y": 160.5,
 "where": "runtime 1",
@@ -4526,8 +4482,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.105",
-"x": 104.5,
+"ms": "-5.198",
+"x": 101.2,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event begins, on runtime 1.",
@@ -4536,7 +4492,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.002",
+"ms": "-5.073",
 "x": 186.8,
 "y": 160.5,
 "where": "runtime 1",
@@ -4546,8 +4502,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.996",
-"x": 191.5,
+"ms": "-5.066",
+"x": 191.4,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event is suspended.",
@@ -4556,8 +4512,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.992",
-"x": 194.1,
+"ms": "-5.063",
+"x": 193.7,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it.",
@@ -4566,8 +4522,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.987",
-"x": 198.4,
+"ms": "-5.056",
+"x": 198.2,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event receiver takes the guard, on runtime 1.",
@@ -4576,7 +4532,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.983",
+"ms": "-5.050",
 "x": 202.0,
 "y": 160.5,
 "where": "runtime 1",
@@ -4586,7 +4542,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.972",
+"ms": "-5.041",
 "x": 255.1,
 "y": 160.5,
 "where": "runtime 1",
@@ -4596,8 +4552,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.969",
-"x": 260.2,
+"ms": "-5.038",
+"x": 260.1,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event has ended.",
@@ -4606,8 +4562,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "-0.282",
-"x": 262.6,
+"ms": "-0.347",
+"x": 262.3,
 "y": 450.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1.",
@@ -4616,8 +4572,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "-0.230",
-"x": 328.9,
+"ms": "-0.277",
+"x": 328.7,
 "y": 450.5,
 "where": "runtime 1",
 "text": "Event receiver is suspended: it waits for the server's next line.",
@@ -4626,8 +4582,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.094",
-"x": 329.7,
+"ms": "-0.097",
+"x": 329.8,
 "y": 244.5,
 "where": "runtime 2",
 "text": "Busy handler has ended.",
@@ -4636,7 +4592,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.073",
+"ms": "-0.085",
 "x": 329.9,
 "y": 160.5,
 "where": "runtime 1",
@@ -4666,8 +4622,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.019",
-"x": 513.2,
+"ms": "0.021",
+"x": 512.1,
 "y": 244.5,
 "where": "runtime 2",
 "text": "Event begins, on runtime 2.",
@@ -4676,7 +4632,7 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.029",
+"ms": "0.034",
 "x": 536.3,
 "y": 519.5,
 "where": "runtime 2",
@@ -4686,7 +4642,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.122",
+"ms": "0.142",
 "x": 536.9,
 "y": 244.5,
 "where": "runtime 2",
@@ -4696,7 +4652,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.128",
+"ms": "0.149",
 "x": 537.0,
 "y": 244.5,
 "where": "runtime 2",
@@ -4706,7 +4662,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.132",
+"ms": "0.153",
 "x": 537.0,
 "y": 244.5,
 "where": "runtime 2",
@@ -4716,8 +4672,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.137",
-"x": 585.0,
+"ms": "0.159",
+"x": 589.3,
 "y": 244.5,
 "where": "runtime 2",
 "text": "Event receiver takes the guard, on runtime 2.",
@@ -4726,7 +4682,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.141",
+"ms": "0.164",
 "x": 630.0,
 "y": 244.5,
 "where": "runtime 2",
@@ -4845,6 +4801,6 @@ const recordings = [
 99.5,
 580.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-wrong-thread\" width=\"640\" height=\"691\" viewBox=\"0 0 640 691\" role=\"img\" aria-labelledby=\"wrong-thread-title wrong-thread-desc\">\n<title id=\"wrong-thread-title\">A lock belongs to a thread. A suspended task has none</title>\n<desc id=\"wrong-thread-desc\">A lock belongs to a thread. A suspended task has none. Broken: the guard crosses a suspension here: unlocked by a thread that never locked it. Correct: suspended with nothing in hand: any thread may go on. In order: -5.12 ms, broken: Event receiver goes on, on runtime 1: it had left runtime 2; -5.10 ms, broken: Event begins, on runtime 1; -5.00 ms, broken: Event stores 1 row; -5.00 ms, broken: Event is suspended; -4.99 ms, broken: Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it; -4.99 ms, broken: Event receiver takes the guard, on runtime 1; -4.98 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line; -4.97 ms, broken: Event goes on, on runtime 1; -4.97 ms, broken: Event has ended; -0.28 ms, correct: Event receiver goes on, on runtime 1; -0.23 ms, correct: Event receiver is suspended: it waits for the server&#x27;s next line; -0.09 ms, broken: Busy handler has ended; -0.07 ms, broken: Busy handler begins, on runtime 1; 0.00 ms, broken: Event receiver goes on, on runtime 2: it had left runtime 1; 0.00 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.02 ms, broken: Event begins, on runtime 2; 0.03 ms, correct: Event receiver is suspended: it waits for the server&#x27;s next line; 0.12 ms, broken: Event stores 1 row; 0.13 ms, broken: Event is suspended; 0.13 ms, broken: Event receiver lets go of the guard, on runtime 2: runtime 1 had taken it; 0.14 ms, broken: Event receiver takes the guard, on runtime 2; 0.14 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line, and does not go on.</desc>\n<metadata>mutex-wrong-thread.json sha256 7eac15f9d062100d26e480cd821d294b074d8dbd25e28bc88dab0b36b565ffe7; correct-straggler.json sha256 3ccc59a22d34b16c1e96675899d0051539ef2c73a4b9c97f74063daeefc0a00f</metadata>\n<style>\n.recorded-wrong-thread text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-wrong-thread path,.recorded-wrong-thread .rung{fill:none}\n.recorded-wrong-thread .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke-width:1}\n.recorded-wrong-thread .strong,.recorded-wrong-thread .bad,.recorded-wrong-thread .good,.recorded-wrong-thread .title{font-weight:bold}\n.recorded-wrong-thread .title{font-size:20px}\n.recorded-wrong-thread .blocked{fill:url(#wrong-thread-blocked)}\n.recorded-wrong-thread .stripe{stroke-width:1.2;opacity:.5}\n.recorded-wrong-thread .hatch{stroke-width:2.6}\n.recorded-wrong-thread .end{stroke-width:5}\n.recorded-wrong-thread .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-wrong-thread .rail{stroke-width:1.6}\n.recorded-wrong-thread .beat{stroke-width:1.6}\n.recorded-wrong-thread .ribbon{stroke-width:32}\n.recorded-wrong-thread .inner{stroke-width:29}\n.recorded-wrong-thread .over{stroke:url(#wrong-thread-guard);stroke-width:29}\n.recorded-wrong-thread .badline,.recorded-wrong-thread .goodline{stroke-width:2.4}\n.recorded-wrong-thread .moment{stroke-dasharray:1 3}\n.recorded-wrong-thread .rung{stroke-width:1.6}\n.recorded-wrong-thread .cross{stroke-width:2}\n.recorded-wrong-thread .page{fill:#ffffff}\n.recorded-wrong-thread text{fill:#1f2328}\n.recorded-wrong-thread .halo{stroke:#ffffff}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke:#d1d9e0}\n.recorded-wrong-thread .quiet{fill:#59636e}\n.recorded-wrong-thread .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-wrong-thread .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-wrong-thread .late{fill:#fdecec;stroke:#b91c26}\n.recorded-wrong-thread .blocked{stroke:#b91c26}\n.recorded-wrong-thread .stripe{stroke:#b91c26}\n.recorded-wrong-thread .tint{fill:#fdecec}\n.recorded-wrong-thread .hatch{stroke:#e5ab45}\n.recorded-wrong-thread .amber{fill:#fff0cf}\n.recorded-wrong-thread .end,.recorded-wrong-thread .lane,.recorded-wrong-thread .rail{stroke:#2a66ad}\n.recorded-wrong-thread .ribbon{stroke:#8a5000}\n.recorded-wrong-thread .inner{stroke:#fff0cf}\n.recorded-wrong-thread .held{fill:#8a5000}\n.recorded-wrong-thread .bad{fill:#b91c26}\n.recorded-wrong-thread .badline{stroke:#b91c26}\n.recorded-wrong-thread .good{fill:#1a7f37}\n.recorded-wrong-thread .goodline{stroke:#1a7f37}\n.recorded-wrong-thread .beat,.recorded-wrong-thread .moment{stroke:#59636e}\n.recorded-wrong-thread .gone{fill:#59636e}\n.recorded-wrong-thread .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-wrong-thread .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-wrong-thread .page{fill:#0d1117}\n.recorded-wrong-thread text{fill:#e6edf3}\n.recorded-wrong-thread .halo{stroke:#0d1117}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke:#363d46}\n.recorded-wrong-thread .quiet{fill:#9aa4af}\n.recorded-wrong-thread .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-wrong-thread .other{fill:#1c2128;stroke:#7d8792}\n.recorded-wrong-thread .late{fill:#3a1518;stroke:#ff8079}\n.recorded-wrong-thread .blocked{stroke:#ff8079}\n.recorded-wrong-thread .stripe{stroke:#ff8079}\n.recorded-wrong-thread .tint{fill:#3a1518}\n.recorded-wrong-thread .hatch{stroke:#8a6420}\n.recorded-wrong-thread .amber{fill:#33260c}\n.recorded-wrong-thread .end,.recorded-wrong-thread .lane,.recorded-wrong-thread .rail{stroke:#6fb1fc}\n.recorded-wrong-thread .ribbon{stroke:#f0b04c}\n.recorded-wrong-thread .inner{stroke:#33260c}\n.recorded-wrong-thread .held{fill:#f0b04c}\n.recorded-wrong-thread .bad{fill:#ff8079}\n.recorded-wrong-thread .badline{stroke:#ff8079}\n.recorded-wrong-thread .good{fill:#4cc15f}\n.recorded-wrong-thread .goodline{stroke:#4cc15f}\n.recorded-wrong-thread .beat,.recorded-wrong-thread .moment{stroke:#9aa4af}\n.recorded-wrong-thread .gone{fill:#9aa4af}\n.recorded-wrong-thread .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-wrong-thread .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"wrong-thread-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"wrong-thread-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"691\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 325.5L630 325.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M470.2 95.5L470.2 315.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 244.5L660 244.5\"/>\n<path class=\"ribbon\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"inner\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"over\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"lane\" d=\"M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"6\" data-to=\"13\"/>\n<rect class=\"amber\" x=\"240.3\" y=\"192.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"lane\" d=\"M630 244.5q1 0 1 -1V203.5q0 -1 1 -1H660\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"other\" x=\"90\" y=\"236.5\" width=\"239.7\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"11\"/>\n<path class=\"end\" d=\"M328.7 235.5L328.7 253.5\" data-from=\"11\" data-to=\"11\"/>\n<rect class=\"task\" x=\"90\" y=\"148.5\" width=\"112\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"6\"/>\n<rect class=\"other\" x=\"255.1\" y=\"152.5\" width=\"5\" height=\"16\" rx=\"2.5\" data-from=\"7\" data-to=\"8\"/>\n<path class=\"end\" d=\"M259.2 151.5L259.2 169.5\" data-from=\"8\" data-to=\"8\"/>\n<rect class=\"other\" x=\"329.9\" y=\"148.5\" width=\"330.1\" height=\"24\" rx=\"3\" data-from=\"12\" data-to=\"21\"/>\n<path class=\"end\" d=\"M659 147.5L659 173.5\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"task\" x=\"470.2\" y=\"232.5\" width=\"159.8\" height=\"24\" rx=\"3\" data-from=\"13\" data-to=\"21\"/>\n<path class=\"beat\" d=\"M329.4 110.5L329.4 126.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"badline\" d=\"M531 250.5l12 12m0 -12l-12 12\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"badline\" d=\"M537 264.5L537 267.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"goodline\" d=\"M12 348.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M470.2 385.5L470.2 568.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"rule\" d=\"M90 408.5L660 408.5\"/>\n<path class=\"rule\" d=\"M90 450.5L660 450.5\"/>\n<path class=\"rule\" d=\"M90 519.5L660 519.5\"/>\n<path class=\"lane\" d=\"M90 485H248.6q7 0 7 -7V457.5q0 -7 7 -7\" data-from=\"9\" data-to=\"9\"/>\n<rect class=\"page\" x=\"91.3\" y=\"475\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"lane\" d=\"M328.9 450.5q7 0 7 7V478q0 7 7 7H456.2q7 0 7 7V512.5q0 7 7 7\" data-from=\"10\" data-to=\"14\"/>\n<rect class=\"page\" x=\"367.1\" y=\"475\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"10\" data-to=\"10\"/>\n<path class=\"lane\" d=\"M536.3 519.5q7 0 7 -7V492q0 -7 7 -7H660\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"page\" x=\"550.7\" y=\"475\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"task\" x=\"262.6\" y=\"438.5\" width=\"66.3\" height=\"24\" rx=\"3\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"470.2\" y=\"507.5\" width=\"66.2\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"16\"/>\n<path class=\"goodline\" d=\"M464.2 531.5l5 6l8 -12\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"goodline\" d=\"M470.2 539.5L470.2 542.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"axis\" d=\"M90 580.5L630 580.5\"/>\n<path class=\"beat\" d=\"M188 580.5L188 585.5\"/>\n<path class=\"beat\" d=\"M262.2 580.5L262.2 585.5\"/>\n<path class=\"beat\" d=\"M373.8 580.5L373.8 585.5\"/>\n<path class=\"beat\" d=\"M470.2 580.5L470.2 585.5\"/>\n<rect class=\"task\" x=\"90\" y=\"640.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 647.5L228.3 647.5\"/>\n<path class=\"ribbon\" d=\"M492.4 647.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 647.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 647.5h18\" style=\"stroke-width:13\"/>\n<path class=\"end\" d=\"M99 664.5L99 678.5\"/>\n<path class=\"beat\" d=\"M236.2 664.5L236.2 678.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"524.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">A lock belongs to a thread. A suspended task has none</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"292.5\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, wrong-thread</text>\n<text class=\"strong\" x=\"324.5\" y=\"64\" textLength=\"84.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">: undefined</text>\n<text class=\"halo quiet\" x=\"431\" y=\"90\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">the answer</text>\n<text class=\"halo quiet\" x=\"12\" y=\"208\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"250\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"held strong\" x=\"244.3\" y=\"208\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">receiver holds the guard</text>\n<text class=\"\" x=\"94.9\" y=\"166\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"439.2\" y=\"166\" textLength=\"91.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">busy handler</text>\n<text class=\"\" x=\"476.5\" y=\"250\" textLength=\"54.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">unlocks</text>\n<text class=\"halo bad\" x=\"322.6\" y=\"282\" textLength=\"285.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">the guard crosses a suspension here:</text>\n<text class=\"halo bad\" x=\"322.6\" y=\"304\" textLength=\"307.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">unlocked by a thread that never locked it</text>\n<text class=\"strong\" x=\"32\" y=\"354\" textLength=\"267.7\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, straggler</text>\n<text class=\"strong\" x=\"299.7\" y=\"354\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">: finished</text>\n<text class=\"halo quiet\" x=\"431\" y=\"380\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">the answer</text>\n<text class=\"halo quiet\" x=\"12\" y=\"490.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"414\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"456\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"525\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"95.3\" y=\"490.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver: suspended</text>\n<text class=\"quiet\" x=\"371.1\" y=\"490.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"quiet\" x=\"554.7\" y=\"490.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">receiver</text>\n<text class=\"\" x=\"267.3\" y=\"456\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver</text>\n<text class=\"\" x=\"474.8\" y=\"525\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">receiver</text>\n<text class=\"halo good\" x=\"214.1\" y=\"557\" textLength=\"415.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">suspended with nothing in hand: any thread may go on</text>\n<text class=\"halo quiet\" x=\"166.3\" y=\"603\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−5 ms</text>\n<text class=\"halo quiet\" x=\"240.4\" y=\"603\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−1 ms</text>\n<text class=\"halo quiet\" x=\"340.9\" y=\"603\" textLength=\"65.8\" lengthAdjust=\"spacingAndGlyphs\">−0.05 ms</text>\n<text class=\"halo quiet\" x=\"465.7\" y=\"603\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"90\" y=\"625\" textLength=\"393.1\" lengthAdjust=\"spacingAndGlyphs\">from the answer on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"653\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"653\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"653\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"677\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"251.2\" y=\"677\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-wrong-thread\" width=\"640\" height=\"691\" viewBox=\"0 0 640 691\" role=\"img\" aria-labelledby=\"wrong-thread-title wrong-thread-desc\">\n<title id=\"wrong-thread-title\">A lock belongs to a thread. A suspended task has none</title>\n<desc id=\"wrong-thread-desc\">A lock belongs to a thread. A suspended task has none. Broken: the guard crosses a suspension here: unlocked by a thread that never locked it. Correct: suspended with nothing in hand: any thread may go on. In order: -5.21 ms, broken: Event receiver goes on, on runtime 1: it had left runtime 2; -5.20 ms, broken: Event begins, on runtime 1; -5.07 ms, broken: Event stores 1 row; -5.07 ms, broken: Event is suspended; -5.06 ms, broken: Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it; -5.06 ms, broken: Event receiver takes the guard, on runtime 1; -5.05 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line; -5.04 ms, broken: Event goes on, on runtime 1; -5.04 ms, broken: Event has ended; -0.35 ms, correct: Event receiver goes on, on runtime 1; -0.28 ms, correct: Event receiver is suspended: it waits for the server&#x27;s next line; -0.10 ms, broken: Busy handler has ended; -0.08 ms, broken: Busy handler begins, on runtime 1; 0.00 ms, broken: Event receiver goes on, on runtime 2: it had left runtime 1; 0.00 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.02 ms, broken: Event begins, on runtime 2; 0.03 ms, correct: Event receiver is suspended: it waits for the server&#x27;s next line; 0.14 ms, broken: Event stores 1 row; 0.15 ms, broken: Event is suspended; 0.15 ms, broken: Event receiver lets go of the guard, on runtime 2: runtime 1 had taken it; 0.16 ms, broken: Event receiver takes the guard, on runtime 2; 0.16 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line, and does not go on.</desc>\n<metadata>mutex-wrong-thread.json sha256 9b8bbc68b40f7039ae9e9e4030bdcc0c0a3c457cf86b42952cd573d64feb9cbd; correct-straggler.json sha256 2dbe4c05e5df076db9538434c55ae280b0a13a6a606633f000a244b21168cdfb</metadata>\n<style>\n.recorded-wrong-thread text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,\"Noto Sans\",sans-serif}\n.recorded-wrong-thread path,.recorded-wrong-thread .rung{fill:none}\n.recorded-wrong-thread .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke-width:1}\n.recorded-wrong-thread .strong,.recorded-wrong-thread .bad,.recorded-wrong-thread .good,.recorded-wrong-thread .title{font-weight:bold}\n.recorded-wrong-thread .title{font-size:20px}\n.recorded-wrong-thread .blocked{fill:url(#wrong-thread-blocked)}\n.recorded-wrong-thread .stripe{stroke-width:1.2;opacity:.5}\n.recorded-wrong-thread .hatch{stroke-width:2.6}\n.recorded-wrong-thread .end{stroke-width:5}\n.recorded-wrong-thread .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-wrong-thread .rail{stroke-width:1.6}\n.recorded-wrong-thread .beat{stroke-width:1.6}\n.recorded-wrong-thread .ribbon{stroke-width:32}\n.recorded-wrong-thread .inner{stroke-width:29}\n.recorded-wrong-thread .over{stroke:url(#wrong-thread-guard);stroke-width:29}\n.recorded-wrong-thread .badline,.recorded-wrong-thread .goodline{stroke-width:2.4}\n.recorded-wrong-thread .moment{stroke-dasharray:1 3}\n.recorded-wrong-thread .rung{stroke-width:1.6}\n.recorded-wrong-thread .cross{stroke-width:2}\n.recorded-wrong-thread .page{fill:#ffffff}\n.recorded-wrong-thread text{fill:#1f2328}\n.recorded-wrong-thread .halo{stroke:#ffffff}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke:#d1d9e0}\n.recorded-wrong-thread .quiet{fill:#59636e}\n.recorded-wrong-thread .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-wrong-thread .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-wrong-thread .late{fill:#fdecec;stroke:#b91c26}\n.recorded-wrong-thread .blocked{stroke:#b91c26}\n.recorded-wrong-thread .stripe{stroke:#b91c26}\n.recorded-wrong-thread .tint{fill:#fdecec}\n.recorded-wrong-thread .hatch{stroke:#e5ab45}\n.recorded-wrong-thread .amber{fill:#fff0cf}\n.recorded-wrong-thread .end,.recorded-wrong-thread .lane,.recorded-wrong-thread .rail{stroke:#2a66ad}\n.recorded-wrong-thread .ribbon{stroke:#8a5000}\n.recorded-wrong-thread .inner{stroke:#fff0cf}\n.recorded-wrong-thread .held{fill:#8a5000}\n.recorded-wrong-thread .bad{fill:#b91c26}\n.recorded-wrong-thread .badline{stroke:#b91c26}\n.recorded-wrong-thread .good{fill:#1a7f37}\n.recorded-wrong-thread .goodline{stroke:#1a7f37}\n.recorded-wrong-thread .beat,.recorded-wrong-thread .moment{stroke:#59636e}\n.recorded-wrong-thread .gone{fill:#59636e}\n.recorded-wrong-thread .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-wrong-thread .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-wrong-thread .page{fill:#0d1117}\n.recorded-wrong-thread text{fill:#e6edf3}\n.recorded-wrong-thread .halo{stroke:#0d1117}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke:#363d46}\n.recorded-wrong-thread .quiet{fill:#9aa4af}\n.recorded-wrong-thread .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-wrong-thread .other{fill:#1c2128;stroke:#7d8792}\n.recorded-wrong-thread .late{fill:#3a1518;stroke:#ff8079}\n.recorded-wrong-thread .blocked{stroke:#ff8079}\n.recorded-wrong-thread .stripe{stroke:#ff8079}\n.recorded-wrong-thread .tint{fill:#3a1518}\n.recorded-wrong-thread .hatch{stroke:#8a6420}\n.recorded-wrong-thread .amber{fill:#33260c}\n.recorded-wrong-thread .end,.recorded-wrong-thread .lane,.recorded-wrong-thread .rail{stroke:#6fb1fc}\n.recorded-wrong-thread .ribbon{stroke:#f0b04c}\n.recorded-wrong-thread .inner{stroke:#33260c}\n.recorded-wrong-thread .held{fill:#f0b04c}\n.recorded-wrong-thread .bad{fill:#ff8079}\n.recorded-wrong-thread .badline{stroke:#ff8079}\n.recorded-wrong-thread .good{fill:#4cc15f}\n.recorded-wrong-thread .goodline{stroke:#4cc15f}\n.recorded-wrong-thread .beat,.recorded-wrong-thread .moment{stroke:#9aa4af}\n.recorded-wrong-thread .gone{fill:#9aa4af}\n.recorded-wrong-thread .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-wrong-thread .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"wrong-thread-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"wrong-thread-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"691\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 325.5L630 325.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M470.2 95.5L470.2 315.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 244.5L660 244.5\"/>\n<path class=\"ribbon\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"inner\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"over\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"lane\" d=\"M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"6\" data-to=\"13\"/>\n<rect class=\"amber\" x=\"240.3\" y=\"192.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"lane\" d=\"M630 244.5q1 0 1 -1V203.5q0 -1 1 -1H660\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"other\" x=\"90\" y=\"236.5\" width=\"239.8\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"11\"/>\n<path class=\"end\" d=\"M328.8 235.5L328.8 253.5\" data-from=\"11\" data-to=\"11\"/>\n<rect class=\"task\" x=\"90\" y=\"148.5\" width=\"112\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"6\"/>\n<rect class=\"other\" x=\"255.1\" y=\"152.5\" width=\"5\" height=\"16\" rx=\"2.5\" data-from=\"7\" data-to=\"8\"/>\n<path class=\"end\" d=\"M259.1 151.5L259.1 169.5\" data-from=\"8\" data-to=\"8\"/>\n<rect class=\"other\" x=\"329.9\" y=\"148.5\" width=\"330.1\" height=\"24\" rx=\"3\" data-from=\"12\" data-to=\"21\"/>\n<path class=\"end\" d=\"M659 147.5L659 173.5\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"task\" x=\"470.2\" y=\"232.5\" width=\"159.8\" height=\"24\" rx=\"3\" data-from=\"13\" data-to=\"21\"/>\n<path class=\"beat\" d=\"M329.3 110.5L329.3 126.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"badline\" d=\"M531 250.5l12 12m0 -12l-12 12\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"badline\" d=\"M537 264.5L537 267.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"goodline\" d=\"M12 348.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M470.2 385.5L470.2 568.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"rule\" d=\"M90 408.5L660 408.5\"/>\n<path class=\"rule\" d=\"M90 450.5L660 450.5\"/>\n<path class=\"rule\" d=\"M90 519.5L660 519.5\"/>\n<path class=\"lane\" d=\"M90 485H248.3q7 0 7 -7V457.5q0 -7 7 -7\" data-from=\"9\" data-to=\"9\"/>\n<rect class=\"page\" x=\"91.1\" y=\"475\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"lane\" d=\"M328.7 450.5q7 0 7 7V478q0 7 7 7H456.2q7 0 7 7V512.5q0 7 7 7\" data-from=\"10\" data-to=\"14\"/>\n<rect class=\"page\" x=\"367\" y=\"475\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"10\" data-to=\"10\"/>\n<path class=\"lane\" d=\"M536.3 519.5q7 0 7 -7V492q0 -7 7 -7H660\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"page\" x=\"550.7\" y=\"475\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"task\" x=\"262.3\" y=\"438.5\" width=\"66.4\" height=\"24\" rx=\"3\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"470.2\" y=\"507.5\" width=\"66.2\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"16\"/>\n<path class=\"goodline\" d=\"M464.2 531.5l5 6l8 -12\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"goodline\" d=\"M470.2 539.5L470.2 542.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"axis\" d=\"M90 580.5L630 580.5\"/>\n<path class=\"beat\" d=\"M260.1 580.5L260.1 585.5\"/>\n<path class=\"beat\" d=\"M387.2 580.5L387.2 585.5\"/>\n<path class=\"beat\" d=\"M470.2 580.5L470.2 585.5\"/>\n<rect class=\"task\" x=\"90\" y=\"640.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 647.5L228.3 647.5\"/>\n<path class=\"ribbon\" d=\"M492.4 647.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 647.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 647.5h18\" style=\"stroke-width:13\"/>\n<path class=\"end\" d=\"M99 664.5L99 678.5\"/>\n<path class=\"beat\" d=\"M236.2 664.5L236.2 678.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"524.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">A lock belongs to a thread. A suspended task has none</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"292.5\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, wrong-thread</text>\n<text class=\"strong\" x=\"324.5\" y=\"64\" textLength=\"84.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">: undefined</text>\n<text class=\"halo quiet\" x=\"431\" y=\"90\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">the answer</text>\n<text class=\"halo quiet\" x=\"12\" y=\"208\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"250\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"held strong\" x=\"244.3\" y=\"208\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">receiver holds the guard</text>\n<text class=\"\" x=\"94.9\" y=\"166\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"439.2\" y=\"166\" textLength=\"91.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">busy handler</text>\n<text class=\"\" x=\"476.5\" y=\"250\" textLength=\"54.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">unlocks</text>\n<text class=\"halo bad\" x=\"322.6\" y=\"282\" textLength=\"285.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">the guard crosses a suspension here:</text>\n<text class=\"halo bad\" x=\"322.6\" y=\"304\" textLength=\"307.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">unlocked by a thread that never locked it</text>\n<text class=\"strong\" x=\"32\" y=\"354\" textLength=\"267.7\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, straggler</text>\n<text class=\"strong\" x=\"299.7\" y=\"354\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">: finished</text>\n<text class=\"halo quiet\" x=\"431\" y=\"380\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">the answer</text>\n<text class=\"halo quiet\" x=\"12\" y=\"490.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"414\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"456\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"525\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"95.1\" y=\"490.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver: suspended</text>\n<text class=\"quiet\" x=\"371\" y=\"490.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"quiet\" x=\"554.7\" y=\"490.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">receiver</text>\n<text class=\"\" x=\"267.1\" y=\"456\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver</text>\n<text class=\"\" x=\"474.8\" y=\"525\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">receiver</text>\n<text class=\"halo good\" x=\"214.1\" y=\"557\" textLength=\"415.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">suspended with nothing in hand: any thread may go on</text>\n<text class=\"halo quiet\" x=\"238.4\" y=\"603\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−5 ms</text>\n<text class=\"halo quiet\" x=\"354.3\" y=\"603\" textLength=\"65.8\" lengthAdjust=\"spacingAndGlyphs\">−0.05 ms</text>\n<text class=\"halo quiet\" x=\"465.7\" y=\"603\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"90\" y=\"625\" textLength=\"393.1\" lengthAdjust=\"spacingAndGlyphs\">from the answer on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"653\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"653\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"653\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"677\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"251.2\" y=\"677\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n</g>\n</svg>\n"
 }
 ];
