@@ -55,6 +55,7 @@ function open(name) {
       "aria-label": `Source, ${panel.name}` }))));
   element("scrub").max = run.steps.length - 1;
   element("verdict").textContent = "";
+  if (location.hash.slice(1) !== run.name) location.replace(`#${run.name}`);
   show(0);
 }
 
@@ -81,7 +82,6 @@ function show(step) {
   element("rows").replaceChildren(...run.steps.slice(0, now + 1).map((one) => make("tr", {},
     make("td", {}, one.ms), make("td", {}, run.panels[one.panel].name), make("td", {}, one.where),
     make("td", {}, one.text))));
-  location.replace(`#${run.name}`);
 }
 
 function showSide(side, panel, current) {

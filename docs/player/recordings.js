@@ -285,7 +285,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 8
 },
 {
 "panel": 1,
@@ -295,7 +295,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 8
+"source": 9
 },
 {
 "panel": 1,
@@ -305,7 +305,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 9
+"source": 10
 },
 {
 "panel": 1,
@@ -365,7 +365,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 10
+"source": 11
 },
 {
 "panel": 1,
@@ -375,7 +375,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 11
+"source": 12
 },
 {
 "panel": 1,
@@ -385,7 +385,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 13
 },
 {
 "panel": 1,
@@ -395,7 +395,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
 "note": "",
-"source": -1
+"source": 14
 },
 {
 "panel": 1,
@@ -405,7 +405,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
-"source": 12
+"source": 15
 },
 {
 "panel": 1,
@@ -435,7 +435,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
-"source": -1
+"source": 16
 },
 {
 "panel": 1,
@@ -445,7 +445,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, stopped: no lock, and all have ended",
-"source": -1
+"source": 17
 }
 ],
 "sources": [
@@ -579,6 +579,22 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
+"first": 117,
+"mark": 4,
+"lines": [
+"void Ladder::climb_all() noexcept {",
+"  const auto begun = Clock::now();",
+"  below_ = std::exchange(climbed_here, this);",
+"",
+"  scope_.close();         // stop accepting",
+"  scope_.token.cancel();  // tell",
+"  {",
+"    std::unique_lock lock(scope_.tree->mutex);",
+"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
 "first": 121,
 "mark": 4,
 "lines": [
@@ -643,6 +659,38 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
+"first": 60,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 113,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
 "first": 114,
 "mark": 4,
 "lines": [
@@ -655,6 +703,38 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 132,
+"mark": 4,
+"lines": [
+"scope_.add_to(report);",
+"report.took = Clock::now() - begun;",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
+"}",
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  session_.reset();",
+"  // ^ One call ends the work, however many owners the runtime has.",
+"  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
 ]
 }
 ],
@@ -751,7 +831,7 @@ const recordings = [
 "where": "window",
 "text": "The window begins the shutdown.",
 "note": "",
-"source": -1
+"source": 2
 },
 {
 "panel": 0,
@@ -761,7 +841,7 @@ const recordings = [
 "where": "window",
 "text": "The window is frozen.",
 "note": "",
-"source": -1
+"source": 3
 },
 {
 "panel": 0,
@@ -771,7 +851,7 @@ const recordings = [
 "where": "window",
 "text": "The ladder's rung 'stop': the context is stopped.",
 "note": "",
-"source": -1
+"source": 2
 },
 {
 "panel": 0,
@@ -781,7 +861,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
 "note": "",
-"source": -1
+"source": 4
 },
 {
 "panel": 0,
@@ -791,7 +871,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
 "note": "nobody will resume this: the threads are gone",
-"source": -1
+"source": 4
 },
 {
 "panel": 0,
@@ -801,7 +881,7 @@ const recordings = [
 "where": "window",
 "text": "The window is alive again, after 0.2 ms.",
 "note": "",
-"source": -1
+"source": 3
 },
 {
 "panel": 0,
@@ -811,7 +891,7 @@ const recordings = [
 "where": "window",
 "text": "The shutdown has returned, after 0.2 ms.",
 "note": "",
-"source": -1
+"source": 3
 },
 {
 "panel": 0,
@@ -821,7 +901,7 @@ const recordings = [
 "where": "window",
 "text": "The window begins the logout.",
 "note": "",
-"source": 2
+"source": 5
 },
 {
 "panel": 1,
@@ -831,7 +911,7 @@ const recordings = [
 "where": "window",
 "text": "The window begins the logout.",
 "note": "",
-"source": 3
+"source": 6
 },
 {
 "panel": 0,
@@ -841,7 +921,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 0.0 ms.",
 "note": "",
-"source": -1
+"source": 7
 },
 {
 "panel": 1,
@@ -851,7 +931,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 8
 },
 {
 "panel": 1,
@@ -861,7 +941,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 4
+"source": 9
 },
 {
 "panel": 1,
@@ -871,7 +951,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 5
+"source": 10
 },
 {
 "panel": 1,
@@ -931,7 +1011,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 6
+"source": 11
 },
 {
 "panel": 1,
@@ -941,7 +1021,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 7
+"source": 12
 },
 {
 "panel": 1,
@@ -951,7 +1031,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 13
 },
 {
 "panel": 1,
@@ -961,7 +1041,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
 "note": "",
-"source": -1
+"source": 14
 },
 {
 "panel": 1,
@@ -971,7 +1051,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
-"source": 8
+"source": 15
 },
 {
 "panel": 1,
@@ -1001,7 +1081,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
-"source": -1
+"source": 16
 },
 {
 "panel": 1,
@@ -1011,7 +1091,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, and only then stopped: nothing is lost",
-"source": -1
+"source": 17
 }
 ],
 "sources": [
@@ -1048,6 +1128,54 @@ const recordings = [
 ]
 },
 {
+"file": "broken-example/arc_problem/runtime.cpp",
+"first": 39,
+"mark": 4,
+"lines": [
+"  witness_->destroyed = true;",
+"}",
+"// [/destructor]",
+"",
+"void Runtime::stop() {",
+"  context_.stop();",
+"  for (auto& thread : threads_) thread.join();",
+"  threads_.clear();",
+"}"
+]
+},
+{
+"file": "broken-example/arc_problem/runtime.cpp",
+"first": 41,
+"mark": 4,
+"lines": [
+"// [/destructor]",
+"",
+"void Runtime::stop() {",
+"  context_.stop();",
+"  for (auto& thread : threads_) thread.join();",
+"  threads_.clear();",
+"}",
+"",
+"void Runtime::restart() {"
+]
+},
+{
+"file": "broken-example/arc_problem/runtime.cpp",
+"first": 16,
+"mark": 4,
+"lines": [
+"  for (int i = 0; i < thread_count_; ++i) {",
+"    threads_.emplace_back([&context = context_, &census = census_, witness = witness_] {",
+"      census.enter();",
+"      context.run();",
+"      census.leave();",
+"      ++witness->threads_returned;",
+"    });",
+"  }",
+"}"
+]
+},
+{
 "file": "broken-example/arc_problem/client.cpp",
 "first": 29,
 "mark": 4,
@@ -1077,6 +1205,38 @@ const recordings = [
 "  // ^ One call ends the work, however many owners the runtime has.",
 "  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
 "}"
+]
+},
+{
+"file": "broken-example/arc_problem/client.cpp",
+"first": 31,
+"mark": 4,
+"lines": [
+"",
+"// [logout]",
+"asio::awaitable<void> Client::logout() {",
+"  session_.reset();",
+"  co_return;",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 117,
+"mark": 4,
+"lines": [
+"void Ladder::climb_all() noexcept {",
+"  const auto begun = Clock::now();",
+"  below_ = std::exchange(climbed_here, this);",
+"",
+"  scope_.close();         // stop accepting",
+"  scope_.token.cancel();  // tell",
+"  {",
+"    std::unique_lock lock(scope_.tree->mutex);",
+"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
@@ -1145,6 +1305,38 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
+"first": 60,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 113,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
 "first": 114,
 "mark": 4,
 "lines": [
@@ -1157,6 +1349,38 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 132,
+"mark": 4,
+"lines": [
+"scope_.add_to(report);",
+"report.took = Clock::now() - begun;",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
+"}",
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  session_.reset();",
+"  // ^ One call ends the work, however many owners the runtime has.",
+"  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
 ]
 }
 ],
@@ -1272,7 +1496,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 0.0 ms.",
 "note": "",
-"source": -1
+"source": 4
 },
 {
 "panel": 1,
@@ -1282,7 +1506,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 5
 },
 {
 "panel": 1,
@@ -1292,7 +1516,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 4
+"source": 6
 },
 {
 "panel": 1,
@@ -1302,7 +1526,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 5
+"source": 7
 },
 {
 "panel": 1,
@@ -1362,7 +1586,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 6
+"source": 8
 },
 {
 "panel": 1,
@@ -1372,7 +1596,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 7
+"source": 9
 },
 {
 "panel": 1,
@@ -1382,7 +1606,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 10
 },
 {
 "panel": 1,
@@ -1392,7 +1616,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
 "note": "",
-"source": -1
+"source": 11
 },
 {
 "panel": 1,
@@ -1402,7 +1626,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
-"source": 8
+"source": 12
 },
 {
 "panel": 1,
@@ -1432,7 +1656,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
-"source": -1
+"source": 13
 },
 {
 "panel": 1,
@@ -1442,7 +1666,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, stopped: after the logout nothing runs",
-"source": -1
+"source": 14
 },
 {
 "panel": 0,
@@ -1582,7 +1806,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker stores 8 rows, after the logout has returned.",
 "note": "rows for a user who has logged out: nothing told the worker to end",
-"source": 9
+"source": 15
 },
 {
 "panel": 0,
@@ -1661,6 +1885,38 @@ const recordings = [
 ]
 },
 {
+"file": "broken-example/arc_problem/client.cpp",
+"first": 31,
+"mark": 4,
+"lines": [
+"",
+"// [logout]",
+"asio::awaitable<void> Client::logout() {",
+"  session_.reset();",
+"  co_return;",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 117,
+"mark": 4,
+"lines": [
+"void Ladder::climb_all() noexcept {",
+"  const auto begun = Clock::now();",
+"  below_ = std::exchange(climbed_here, this);",
+"",
+"  scope_.close();         // stop accepting",
+"  scope_.token.cancel();  // tell",
+"  {",
+"    std::unique_lock lock(scope_.tree->mutex);",
+"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+]
+},
+{
 "file": "correct-example/src/ladder.cpp",
 "first": 121,
 "mark": 4,
@@ -1726,6 +1982,38 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
+"first": 60,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 113,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
 "first": 114,
 "mark": 4,
 "lines": [
@@ -1738,6 +2026,38 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 132,
+"mark": 4,
+"lines": [
+"scope_.add_to(report);",
+"report.took = Clock::now() - begun;",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
+"}",
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  session_.reset();",
+"  // ^ One call ends the work, however many owners the runtime has.",
+"  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
 ]
 },
 {
@@ -1889,7 +2209,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event has ended.",
 "note": "",
-"source": -1
+"source": 4
 },
 {
 "panel": 0,
@@ -1899,7 +2219,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -1909,7 +2229,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -1919,7 +2239,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -1929,7 +2249,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -1939,7 +2259,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -1949,7 +2269,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time, and does not go on.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 1,
@@ -1959,7 +2279,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
-"source": 5
+"source": 6
 },
 {
 "panel": 1,
@@ -1969,7 +2289,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
-"source": 5
+"source": 6
 },
 {
 "panel": 0,
@@ -1979,7 +2299,7 @@ const recordings = [
 "where": "window",
 "text": "The window begins the logout.",
 "note": "",
-"source": 6
+"source": 7
 },
 {
 "panel": 1,
@@ -1989,7 +2309,7 @@ const recordings = [
 "where": "window",
 "text": "The window begins the logout.",
 "note": "",
-"source": 7
+"source": 8
 },
 {
 "panel": 0,
@@ -1999,7 +2319,7 @@ const recordings = [
 "where": "window",
 "text": "The window is frozen.",
 "note": "",
-"source": 8
+"source": 9
 },
 {
 "panel": 0,
@@ -2009,7 +2329,7 @@ const recordings = [
 "where": "window",
 "text": "The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread.",
 "note": "the window waits for a guard that no thread holds",
-"source": 8
+"source": 9
 },
 {
 "panel": 1,
@@ -2019,7 +2339,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 10
 },
 {
 "panel": 1,
@@ -2029,7 +2349,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 9
+"source": 11
 },
 {
 "panel": 1,
@@ -2039,7 +2359,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 10
+"source": 12
 },
 {
 "panel": 1,
@@ -2069,7 +2389,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
 "note": "",
-"source": 5
+"source": 6
 },
 {
 "panel": 1,
@@ -2099,7 +2419,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 11
+"source": 13
 },
 {
 "panel": 1,
@@ -2109,7 +2429,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 12
+"source": 14
 },
 {
 "panel": 1,
@@ -2119,7 +2439,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 15
 },
 {
 "panel": 1,
@@ -2129,7 +2449,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
 "note": "",
-"source": -1
+"source": 16
 },
 {
 "panel": 1,
@@ -2139,7 +2459,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
-"source": 13
+"source": 17
 },
 {
 "panel": 1,
@@ -2169,7 +2489,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
-"source": -1
+"source": 18
 },
 {
 "panel": 1,
@@ -2179,7 +2499,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, stopped: no lock, and the window is free",
-"source": -1
+"source": 19
 },
 {
 "panel": 0,
@@ -2239,7 +2559,7 @@ const recordings = [
 "where": "window",
 "text": "The window is alive again, after 101 ms.",
 "note": "",
-"source": -1
+"source": 9
 },
 {
 "panel": 0,
@@ -2359,6 +2679,22 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
+"first": 80,
+"mark": 4,
+"lines": [
+"",
+"asio::awaitable<void> Client::handle_event(std::shared_ptr<Session> session, Event event,",
+"                                           Lease connection) {",
+"  connection->insert_message(session->user, event);",
+"  ++session->activity->events_handled;",
+"  co_return;",
+"}",
+"",
+"// [worker]"
+]
+},
+{
+"file": "broken-example/mutex_problem/client.cpp",
 "first": 90,
 "mark": 4,
 "lines": [
@@ -2439,6 +2775,22 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
+"first": 117,
+"mark": 4,
+"lines": [
+"void Ladder::climb_all() noexcept {",
+"  const auto begun = Clock::now();",
+"  below_ = std::exchange(climbed_here, this);",
+"",
+"  scope_.close();         // stop accepting",
+"  scope_.token.cancel();  // tell",
+"  {",
+"    std::unique_lock lock(scope_.tree->mutex);",
+"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
 "first": 121,
 "mark": 4,
 "lines": [
@@ -2503,6 +2855,38 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
+"first": 60,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 113,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
 "first": 114,
 "mark": 4,
 "lines": [
@@ -2515,6 +2899,38 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 132,
+"mark": 4,
+"lines": [
+"scope_.add_to(report);",
+"report.took = Clock::now() - begun;",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
+"}",
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  session_.reset();",
+"  // ^ One call ends the work, however many owners the runtime has.",
+"  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
 ]
 }
 ],
@@ -2595,7 +3011,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 2
 },
 {
 "panel": 0,
@@ -2605,7 +3021,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 2
+"source": 3
 },
 {
 "panel": 0,
@@ -2615,7 +3031,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 3
+"source": 4
 },
 {
 "panel": 0,
@@ -2675,7 +3091,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -2685,7 +3101,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 5
+"source": 6
 },
 {
 "panel": 0,
@@ -2695,7 +3111,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 7
 },
 {
 "panel": 0,
@@ -2705,7 +3121,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
 "note": "",
-"source": -1
+"source": 8
 },
 {
 "panel": 0,
@@ -2715,7 +3131,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool has ended.",
 "note": "all have ended: here the threads have nothing left to lose",
-"source": 6
+"source": 9
 },
 {
 "panel": 0,
@@ -2745,7 +3161,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
-"source": -1
+"source": 10
 },
 {
 "panel": 0,
@@ -2755,7 +3171,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "",
-"source": -1
+"source": 11
 }
 ],
 "sources": [
@@ -2789,6 +3205,22 @@ const recordings = [
 "  // ^ One call ends the work, however many owners the runtime has.",
 "  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
 "}"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 117,
+"mark": 4,
+"lines": [
+"void Ladder::climb_all() noexcept {",
+"  const auto begun = Clock::now();",
+"  below_ = std::exchange(climbed_here, this);",
+"",
+"  scope_.close();         // stop accepting",
+"  scope_.token.cancel();  // tell",
+"  {",
+"    std::unique_lock lock(scope_.tree->mutex);",
+"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
@@ -2857,6 +3289,38 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
+"first": 60,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 113,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
 "first": 114,
 "mark": 4,
 "lines": [
@@ -2869,6 +3333,38 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 132,
+"mark": 4,
+"lines": [
+"scope_.add_to(report);",
+"report.took = Clock::now() - begun;",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
+"}",
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  session_.reset();",
+"  // ^ One call ends the work, however many owners the runtime has.",
+"  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
 ]
 }
 ],
@@ -2959,7 +3455,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 2
 },
 {
 "panel": 0,
@@ -2969,7 +3465,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 2
+"source": 3
 },
 {
 "panel": 0,
@@ -3009,7 +3505,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 3
+"source": 4
 },
 {
 "panel": 0,
@@ -3019,7 +3515,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -3029,7 +3525,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
 "note": "",
-"source": 5
+"source": 6
 },
 {
 "panel": 0,
@@ -3059,7 +3555,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Pool goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": -1
+"source": 7
 },
 {
 "panel": 0,
@@ -3069,7 +3565,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Pool has ended.",
 "note": "",
-"source": 6
+"source": 8
 },
 {
 "panel": 0,
@@ -3079,7 +3575,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 9
 },
 {
 "panel": 0,
@@ -3109,7 +3605,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 0.9 ms.",
 "note": "",
-"source": -1
+"source": 10
 },
 {
 "panel": 0,
@@ -3119,7 +3615,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "",
-"source": -1
+"source": 11
 },
 {
 "panel": 0,
@@ -3129,7 +3625,7 @@ const recordings = [
 "where": "window",
 "text": "The window begins the login.",
 "note": "",
-"source": 7
+"source": 12
 },
 {
 "panel": 0,
@@ -3139,7 +3635,7 @@ const recordings = [
 "where": "window",
 "text": "Generation 2 of the runtime begins.",
 "note": "here the second generation begins: of the first, neither a task nor a thread is left",
-"source": -1
+"source": 13
 },
 {
 "panel": 0,
@@ -3159,7 +3655,7 @@ const recordings = [
 "where": "runtime 4",
 "text": "Pool begins, on runtime 4.",
 "note": "",
-"source": 8
+"source": 7
 },
 {
 "panel": 0,
@@ -3169,7 +3665,7 @@ const recordings = [
 "where": "runtime 4",
 "text": "Pool is suspended.",
 "note": "",
-"source": -1
+"source": 7
 },
 {
 "panel": 0,
@@ -3179,7 +3675,7 @@ const recordings = [
 "where": "runtime 4",
 "text": "Time-series worker begins, on runtime 4.",
 "note": "",
-"source": 9
+"source": 14
 },
 {
 "panel": 0,
@@ -3199,7 +3695,7 @@ const recordings = [
 "where": "runtime 4",
 "text": "Event receiver begins, on runtime 4.",
 "note": "",
-"source": 10
+"source": 15
 },
 {
 "panel": 0,
@@ -3243,6 +3739,22 @@ const recordings = [
 "  // ^ One call ends the work, however many owners the runtime has.",
 "  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
 "}"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 117,
+"mark": 4,
+"lines": [
+"void Ladder::climb_all() noexcept {",
+"  const auto begun = Clock::now();",
+"  below_ = std::exchange(climbed_here, this);",
+"",
+"  scope_.close();         // stop accepting",
+"  scope_.token.cancel();  // tell",
+"  {",
+"    std::unique_lock lock(scope_.tree->mutex);",
+"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
@@ -3311,6 +3823,22 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
+"first": 113,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
 "first": 114,
 "mark": 4,
 "lines": [
@@ -3323,6 +3851,54 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 60,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 132,
+"mark": 4,
+"lines": [
+"scope_.add_to(report);",
+"report.took = Clock::now() - begun;",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
+"}",
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  session_.reset();",
+"  // ^ One call ends the work, however many owners the runtime has.",
+"  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
 ]
 },
 {
@@ -3343,18 +3919,18 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
-"first": 113,
+"first": 23,
 "mark": 4,
 "lines": [
+"constexpr auto as_result = asio::as_tuple(asio::use_awaitable);",
 "",
-"// [pool]",
-"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
-"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
-"  co_await session->components.async_wait();",
-"  co_await session->pool.drained();",
-"}",
-"// [/pool]",
-""
+"// [login]",
+"void Client::login(const std::string& user) {",
+"  session_ = std::make_shared<Session>(user, slot_.start(), surroundings_.store);",
+"  auto& components = session_->components;  // ^ whoever is in it is known, told, waited for",
+"  session_->runtime->spawn(\"pool\", &Client::keep_pool, this, session_);",
+"  components.spawn(\"time-series worker\", &Client::collect_samples, this, session_);",
+"  components.spawn(\"event receiver\", &Client::receive_events, this, session_);"
 ]
 },
 {
@@ -3492,7 +4068,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 4
 },
 {
 "panel": 1,
@@ -3502,7 +4078,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 1,
@@ -3512,7 +4088,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 5
+"source": 6
 },
 {
 "panel": 1,
@@ -3552,7 +4128,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 4
 },
 {
 "panel": 0,
@@ -3562,7 +4138,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 1,
@@ -3582,7 +4158,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": 6
+"source": 7
 },
 {
 "panel": 0,
@@ -3652,7 +4228,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 7
+"source": 8
 },
 {
 "panel": 1,
@@ -3662,7 +4238,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 8
+"source": 9
 },
 {
 "panel": 0,
@@ -3672,7 +4248,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 9
+"source": 10
 },
 {
 "panel": 0,
@@ -3682,7 +4258,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 10
+"source": 11
 },
 {
 "panel": 1,
@@ -3692,7 +4268,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 12
 },
 {
 "panel": 1,
@@ -3702,7 +4278,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Pool goes on, on runtime 2.",
 "note": "",
-"source": -1
+"source": 13
 },
 {
 "panel": 0,
@@ -3712,7 +4288,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 14
 },
 {
 "panel": 0,
@@ -3722,7 +4298,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
 "note": "",
-"source": -1
+"source": 15
 },
 {
 "panel": 1,
@@ -3732,7 +4308,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Pool has ended.",
 "note": "",
-"source": 11
+"source": 16
 },
 {
 "panel": 1,
@@ -3742,7 +4318,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 0.7 ms.",
 "note": "",
-"source": -1
+"source": 17
 },
 {
 "panel": 0,
@@ -3752,7 +4328,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
-"source": 12
+"source": 18
 },
 {
 "panel": 0,
@@ -3772,7 +4348,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 0.8 ms.",
 "note": "the session's tasks have ended, and the threads live on",
-"source": -1
+"source": 19
 },
 {
 "panel": 0,
@@ -3792,7 +4368,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
-"source": -1
+"source": 17
 },
 {
 "panel": 0,
@@ -3802,7 +4378,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "",
-"source": -1
+"source": 20
 }
 ],
 "sources": [
@@ -3868,6 +4444,22 @@ const recordings = [
 "  // ^ One call ends the session. Whatever else is on the runtime goes on.",
 "  return session->scope.async_shutdown({.wait = surroundings_.settings.deadline},",
 "                                       asio::use_awaitable);"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 117,
+"mark": 4,
+"lines": [
+"void Ladder::climb_all() noexcept {",
+"  const auto begun = Clock::now();",
+"  below_ = std::exchange(climbed_here, this);",
+"",
+"  scope_.close();         // stop accepting",
+"  scope_.token.cancel();  // tell",
+"  {",
+"    std::unique_lock lock(scope_.tree->mutex);",
+"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
@@ -3984,6 +4576,70 @@ const recordings = [
 },
 {
 "file": "correct-example/scope_client/client.cpp",
+"first": 61,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 114,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 60,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 113,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
 "first": 115,
 "mark": 4,
 "lines": [
@@ -3996,6 +4652,22 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 132,
+"mark": 4,
+"lines": [
+"scope_.add_to(report);",
+"report.took = Clock::now() - begun;",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
+"}",
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
 ]
 },
 {
@@ -4012,6 +4684,38 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  const auto session = std::exchange(session_, nullptr);",
+"  // ^ One call ends the session. Whatever else is on the runtime goes on.",
+"  return session->scope.async_shutdown({.wait = surroundings_.settings.deadline},",
+"                                       asio::use_awaitable);",
+"}",
+"// [/logout]",
+""
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  session_.reset();",
+"  // ^ One call ends the work, however many owners the runtime has.",
+"  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
 ]
 }
 ],
@@ -4082,7 +4786,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
-"source": -1
+"source": 2
 },
 {
 "panel": 0,
@@ -4092,7 +4796,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
-"source": 2
+"source": 3
 },
 {
 "panel": 0,
@@ -4102,7 +4806,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2.",
 "note": "",
-"source": 3
+"source": 4
 },
 {
 "panel": 0,
@@ -4162,7 +4866,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -4172,7 +4876,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Time-series worker has ended.",
 "note": "",
-"source": 5
+"source": 6
 },
 {
 "panel": 0,
@@ -4182,7 +4886,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver has ended.",
 "note": "",
-"source": -1
+"source": 7
 },
 {
 "panel": 0,
@@ -4192,7 +4896,7 @@ const recordings = [
 "where": "ladder",
 "text": "The ladder's rung 'interrupt': what deaf tasks are suspended in is cancelled.",
 "note": "the deadline has passed: what the deaf task waits for is cancelled",
-"source": 6
+"source": 8
 },
 {
 "panel": 0,
@@ -4202,7 +4906,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Deaf goes on, on runtime 2: it had left runtime 1.",
 "note": "",
-"source": -1
+"source": 9
 },
 {
 "panel": 0,
@@ -4212,7 +4916,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Deaf is suspended.",
 "note": "",
-"source": -1
+"source": 9
 },
 {
 "panel": 0,
@@ -4222,7 +4926,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Deaf goes on, on runtime 2.",
 "note": "",
-"source": -1
+"source": 9
 },
 {
 "panel": 0,
@@ -4232,7 +4936,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
 "note": "",
-"source": -1
+"source": 10
 },
 {
 "panel": 0,
@@ -4242,7 +4946,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Deaf has ended.",
 "note": "",
-"source": -1
+"source": 9
 },
 {
 "panel": 0,
@@ -4262,7 +4966,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Pool has ended.",
 "note": "",
-"source": 7
+"source": 11
 },
 {
 "panel": 0,
@@ -4282,7 +4986,7 @@ const recordings = [
 "where": "ladder",
 "text": "The shutdown has returned, after 101 ms.",
 "note": "",
-"source": -1
+"source": 12
 },
 {
 "panel": 0,
@@ -4292,7 +4996,7 @@ const recordings = [
 "where": "window",
 "text": "The logout has returned, after 101 ms.",
 "note": "",
-"source": -1
+"source": 13
 }
 ],
 "sources": [
@@ -4326,6 +5030,22 @@ const recordings = [
 "  // ^ One call ends the work, however many owners the runtime has.",
 "  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
 "}"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 117,
+"mark": 4,
+"lines": [
+"void Ladder::climb_all() noexcept {",
+"  const auto begun = Clock::now();",
+"  below_ = std::exchange(climbed_here, this);",
+"",
+"  scope_.close();         // stop accepting",
+"  scope_.token.cancel();  // tell",
+"  {",
+"    std::unique_lock lock(scope_.tree->mutex);",
+"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
@@ -4393,6 +5113,22 @@ const recordings = [
 ]
 },
 {
+"file": "correct-example/client/client.cpp",
+"first": 60,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
 "file": "correct-example/src/ladder.cpp",
 "first": 123,
 "mark": 4,
@@ -4409,6 +5145,38 @@ const recordings = [
 ]
 },
 {
+"file": "correct-example/experiments/experiments.cpp",
+"first": 301,
+"mark": 4,
+"lines": [
+"      });",
+"}",
+"",
+"/// Listens to nobody.",
+"asio::awaitable<void> sleep_for_ever() {",
+"  asio::steady_timer timer(co_await asio::this_coro::executor,",
+"                           asio::steady_timer::time_point::max());",
+"  co_await timer.async_wait(asio::use_awaitable);",
+"}"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 113,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
 "file": "correct-example/client/client.cpp",
 "first": 114,
 "mark": 4,
@@ -4422,6 +5190,38 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/src/ladder.cpp",
+"first": 132,
+"mark": 4,
+"lines": [
+"scope_.add_to(report);",
+"report.took = Clock::now() - begun;",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
+"}",
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  session_.reset();",
+"  // ^ One call ends the work, however many owners the runtime has.",
+"  return slot_.async_shutdown({.wait = surroundings_.settings.deadline}, asio::use_awaitable);",
+"}",
+"// [/logout]",
+"",
+"// [receive]"
 ]
 }
 ],
@@ -4558,7 +5358,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event has ended.",
 "note": "",
-"source": -1
+"source": 4
 },
 {
 "panel": 1,
@@ -4578,7 +5378,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Event receiver is suspended: it waits for the server's next line.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -4588,7 +5388,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Busy handler has ended.",
 "note": "",
-"source": -1
+"source": 6
 },
 {
 "panel": 0,
@@ -4598,7 +5398,7 @@ const recordings = [
 "where": "runtime 1",
 "text": "Busy handler begins, on runtime 1.",
 "note": "",
-"source": -1
+"source": 7
 },
 {
 "panel": 0,
@@ -4618,7 +5418,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "suspended with nothing in hand: any thread may go on",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -4638,7 +5438,7 @@ const recordings = [
 "where": "runtime 2",
 "text": "Event receiver is suspended: it waits for the server's next line.",
 "note": "",
-"source": 4
+"source": 5
 },
 {
 "panel": 0,
@@ -4757,6 +5557,22 @@ const recordings = [
 ]
 },
 {
+"file": "broken-example/mutex_problem/client.cpp",
+"first": 80,
+"mark": 4,
+"lines": [
+"",
+"asio::awaitable<void> Client::handle_event(std::shared_ptr<Session> session, Event event,",
+"                                           Lease connection) {",
+"  connection->insert_message(session->user, event);",
+"  ++session->activity->events_handled;",
+"  co_return;",
+"}",
+"",
+"// [worker]"
+]
+},
+{
 "file": "correct-example/client/client.cpp",
 "first": 55,
 "mark": 4,
@@ -4770,6 +5586,38 @@ const recordings = [
 "  if (error == asio::error::eof) {",
 "    reader.finish();",
 "  } else if (error) {"
+]
+},
+{
+"file": "broken-example/mutex_problem/experiments.cpp",
+"first": 51,
+"mark": 4,
+"lines": [
+"void try_here() {",
+"  asio::post(executor_, [this] {",
+"    if (std::this_thread::get_id() != thread_) return try_here();",
+"    occupied_ = true;",
+"    release_.wait();",
+"  });",
+"}",
+"",
+"const asio::io_context::executor_type executor_;"
+]
+},
+{
+"file": "broken-example/mutex_problem/experiments.cpp",
+"first": 49,
+"mark": 4,
+"lines": [
+"private:",
+" // Which thread runs a handler is the scheduler's choice: ask again until it is the wanted one.",
+" void try_here() {",
+"   asio::post(executor_, [this] {",
+"     if (std::this_thread::get_id() != thread_) return try_here();",
+"     occupied_ = true;",
+"     release_.wait();",
+"   });",
+" }"
 ]
 }
 ],
