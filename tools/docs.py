@@ -12,8 +12,8 @@ A block is announced by a comment on the line before it:
     <!-- run: arc_problem --no-such-flag exit=2 -->                the exit code, when it is not 0
     <!-- table: side_by_side --markdown -->                        then a table, up to a blank line,
                                                                    of the lines that begin with |
-    <!-- picture: deadlock -->                                     then an image and its links, each a
-                                                                   line, up to a blank line
+    <!-- picture: deadlock -->                                     then an image and its links, up
+                                                                   to a blank line
     <!-- sketch -->                                                then a cpp block of no file
     <!-- exercise: ... -->                                         see exercise.py
 
@@ -21,11 +21,11 @@ In a source, the lines `// [guard]` and `// [/guard]` enclose the region `guard`
 files, `# [guard]` and `# [/guard]`. Regions may be nested. Tags that begin with `tidy-` are for
 tools/tidy.py.
 
-A program that ends with exit code 77 cannot run on this machine, for want of an optional package: its
-output is left as it is, with a warning.
+A program that ends with exit code 77 cannot run on this machine, for want of an optional package:
+its output is left as it is, with a warning.
 
-A picture is that of a story: docs/pictures/stories/NAME.json; draw.py draws it, and says what stands
-below its announcement. Its files must be what the recordings give.
+A picture is that of a story, docs/pictures/stories/NAME.json: draw.py draws it, and says what
+stands below its announcement. Its files must be what the recordings give.
 
 Code and output are compared exactly, but for facts that the program documents as a bound or as
 varying (facts.py). A `fact_name value` in prose is compared with the output above it.
@@ -97,7 +97,8 @@ EXERCISE = re.compile(r"\s*<!-- exercise: ")  # its diff and its answer are chec
 WITH_ARGUMENT = re.compile(r"(?P<kind>code|run|table|picture):\s+(?P<argument>\S.*)")
 UNFENCED = {"table": "|", "picture": "!"}  # how its first line begins
 FORMS = {"code": "<!-- code: FILE#TAG -->", "run": "<!-- run: PROGRAM ARGUMENTS -->",
-         "table": "<!-- table: PROGRAM ARGUMENTS -->", "picture": "<!-- picture: STORY -->", "sketch": "<!-- sketch -->"}
+         "table": "<!-- table: PROGRAM ARGUMENTS -->", "picture": "<!-- picture: STORY -->",
+         "sketch": "<!-- sketch -->"}
 
 
 def read_announcement(text):
@@ -453,7 +454,8 @@ class Docs:
     def story(self, name):
         if name not in self.stories:
             try:
-                self.stories[name] = draw.Story(self.root, self.root / draw.STORIES / f"{name}.json")
+                path = self.root / draw.STORIES / f"{name}.json"
+                self.stories[name] = draw.Story(self.root, path)
             except Wrong as problem:
                 self.stories[name] = str(problem).replace(f"{self.root}/", "")
         return self.stories[name]
@@ -509,8 +511,8 @@ class Docs:
             return None
         if old_form == new_form:
             return None
-        diff = list(difflib.unified_diff(old_form.split("\n"), new_form.split("\n"), "page",
-                                         {"code": "source", "picture": "story"}.get(block.kind, "program"),
+        origin = {"code": "source", "picture": "story"}.get(block.kind, "program")
+        diff = list(difflib.unified_diff(old_form.split("\n"), new_form.split("\n"), "page", origin,
                                          n=1, lineterm=""))
         if len(diff) > DIFF_LINES:
             diff = diff[:DIFF_LINES] + [f"... {len(diff) - DIFF_LINES} more lines"]

@@ -9,8 +9,9 @@
 A story (docs/pictures/stories/NAME.json) has a title, the panels with a recording of
 docs/recordings/ each, and questions. It names an event by what is true of it, for example
 {"what": "lock released", "elsewhere": true}; "nth", "after" and "before" choose among several. An
-event that is not in the recording is an error, as are words that do not fit. docs/pictures/sources.json
-says which source line an event comes from. The same input gives the same bytes.
+event that is not in the recording is an error, as are words that do not fit.
+docs/pictures/sources.json says which source line an event comes from. The same input gives the same
+bytes.
 
 Exit code: 0 all is well, 1 something is not, 2 wrong use.
 """
@@ -88,7 +89,8 @@ class Story:
         if not all(isinstance(answer, str) for answer in answers):
             raise Wrong(f"{self.path}: an answer is not a text")
         if not 0 <= right < len(answers) or not 1 < len(answers) < 10:
-            raise Wrong(f"{self.path}: 'right' is the number of an answer, from 0 on; two to nine answers")
+            raise Wrong(f"{self.path}: 'right' is the number of an answer, from 0 on; there are "
+                        "two to nine")
         if not 0 <= question["panel"] < len(self.picture.panels):
             raise Wrong(f"{self.path}: there is no panel {question['panel']}")
         panel = self.picture.panels[question["panel"]]
@@ -96,7 +98,8 @@ class Story:
         steps = [number for number, step in enumerate(self.picture.steps) if step.event is event]
         if not steps:
             raise Wrong(f"{self.path}: the event of '{question['question']}' is not in the picture")
-        return {"step": steps[0], **{key: question[key] for key in ("question", "answers", "right", "because")}}
+        shown = ("question", "answers", "right", "because")
+        return {"step": steps[0], **{key: question[key] for key in shown}}
 
     def files(self):
         return {f"docs/pictures/{self.name}.svg": self.picture.svg(),
@@ -105,18 +108,19 @@ class Story:
     # ---- the table
 
     def heads(self):
-        return [f"{panel.spec['head']}: {panel.run.program}, {panel.run.experiment}: {panel.run.outcome}"
-                for panel in self.picture.panels]
+        return [f"{panel.head}: {panel.run.outcome}" for panel in self.picture.panels]
 
     def page(self):
         picture = self.picture
         lines = [f"# {picture.title}", "", f"![{picture.alternative}]({self.name}.svg)", "",
                  f"Event by event; the times count from {picture.zero_words} on. "
-                 f"[To play with](../player/index.html#{self.name}), in a browser, from your clone.", ""]
+                 f"[To play with](../player/index.html#{self.name}), in a browser, from your "
+                 "clone.", ""]
         for number, (panel, head) in enumerate(zip(picture.panels, self.heads())):
             lines += [f"## {head}", "", f"**{start(panel.spec['note']['text'])}.**", "",
-                      f"[The recording](../recordings/{panel.run.name}.json) has all events of the run; Perfetto "
-                      "opens it.", "", "| ms | where | what happens |", "|---:|---|---|"]
+                      f"[The recording](../recordings/{panel.run.name}.json) has all events of the "
+                      "run; Perfetto opens it.", "",
+                      "| ms | where | what happens |", "|---:|---|---|"]
             lines += [f"| {step.rel / 1000:.3f} | {step.event.thread} | {step.event.sentence} |"
                       for step in picture.steps if step.panel == number]
             lines.append("")
@@ -129,24 +133,25 @@ class Story:
                 (("svg", f"docs/pictures/{self.name}.svg"), ("md", f"docs/pictures/{self.name}.md"),
                  ("player", "docs/player/index.html"))}
         return (f"![{self.picture.alternative}]({link['svg']})<br>\n"
-                f"[Event by event]({link['md']}) · [to play with]({link['player']}#{self.name}), in a "
-                "browser, from your clone")
+                f"[Event by event]({link['md']}) · [to play with]({link['player']}#{self.name}), "
+                "in a browser, from your clone")
 
     # ---- the player
 
     def data(self, sources):
         picture, excerpts, steps = self.picture, [], []
         for step in picture.steps:
-            panel, excerpt = picture.panels[step.panel], sources.of(step.event, picture.panels[step.panel].run)
+            panel = picture.panels[step.panel]
+            excerpt = sources.of(step.event, panel.run)
             if excerpt and excerpt not in excerpts:
                 excerpts.append(excerpt)
-            steps.append({"panel": step.panel, "ms": f"{step.rel / 1000:.3f}", "x": step.x, "y": step.y,
-                          "where": step.event.thread, "text": step.event.sentence,
-                          "note": panel.spec["note"]["text"] if step.event is panel.note_event else "",
+            is_noted = step.event is panel.note_event
+            steps.append({"panel": step.panel, "ms": f"{step.rel / 1000:.3f}", "x": step.x,
+                          "y": step.y, "where": step.event.thread, "text": step.event.sentence,
+                          "note": panel.spec["note"]["text"] if is_noted else "",
                           "source": excerpts.index(excerpt) if excerpt else -1})
-        heads = (f"{panel.spec['head']}: {panel.run.program}, {panel.run.experiment}" for panel in picture.panels)
-        panels = [{"head": head, "name": panel.spec["head"], "good": panel.spec["good"]}
-                  for panel, head in zip(picture.panels, heads)]
+        panels = [{"head": panel.head, "name": panel.spec["head"], "good": panel.spec["good"]}
+                  for panel in picture.panels]
         return {"name": self.name, "title": picture.title, "panels": panels, "steps": steps,
                 "sources": excerpts, "questions": self.questions,
                 "curtain": picture.curtain, "svg": picture.svg()}
@@ -158,12 +163,14 @@ class Sources:
     def __init__(self, root):
         self.root, path = root, root / "docs/pictures/sources.json"
         self.programs, programs = {}, load(path)
-        if not isinstance(programs, dict) or not all(isinstance(one, list) for one in programs.values()):
+        if not isinstance(programs, dict) or not all(
+                isinstance(entries, list) for entries in programs.values()):
             raise Wrong(f"{path}: has for each program a list of sources")
         for program, entries in programs.items():
             for entry in entries:
                 check_members("source", entry, path)
-            self.programs[program] = [(entry["match"], self._excerpt(path, entry)) for entry in entries]
+            self.programs[program] = [(entry["match"], self._excerpt(path, entry))
+                                      for entry in entries]
 
     def _excerpt(self, path, entry):
         try:
@@ -207,7 +214,8 @@ def check(root):
     wrong = 0
     for name, text in everything(root).items():
         try:
-            problem = "" if (root / name).read_text(encoding="utf-8") == text else "is not what the recordings give"
+            is_fresh = (root / name).read_text(encoding="utf-8") == text
+            problem = "" if is_fresh else "is not what the recordings give"
         except (OSError, UnicodeDecodeError):
             problem = "is missing or cannot be read"
         if problem:
@@ -237,11 +245,11 @@ def main(words=None):
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--all", action="store_true", help="draw every story")
     mode.add_argument("--check", action="store_true", help="compare with what is there")
-    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent, metavar="DIR",
-                        help="the repository (default: this script's)")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent,
+                        metavar="DIR", help="the repository (default: this script's)")
     arguments = parser.parse_args(words)
-    is_one = bool(arguments.story and arguments.out)
-    if is_one + arguments.all + arguments.check != 1 or bool(arguments.story) != bool(arguments.out):
+    has_story, has_out = arguments.story is not None, arguments.out is not None
+    if has_story + arguments.all + arguments.check != 1 or has_story != has_out:
         parser.error("give STORY.json -o OUT.svg, or --all, or --check")
     try:
         if arguments.check:

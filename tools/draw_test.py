@@ -70,7 +70,8 @@ class Drawn(unittest.TestCase):
         cls.stories = draw.stories(ROOT)
 
     def test_is_what_the_recordings_give(self):
-        result = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True)
+        result = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True,
+                                text=True, timeout=60)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_names_only_steps_that_exist(self):
@@ -98,9 +99,10 @@ class Drawn(unittest.TestCase):
     def test_tells_the_order_in_words(self):
         for story in self.stories:
             with self.subTest(story.name):
-                description = story.picture.description()
-                places = [description.find(step.event.sentence[:-1]) for step in story.picture.steps]
-                self.assertNotIn(-1, places)
+                told = story.picture.description()
+                place = 0
+                for step in story.picture.steps:
+                    place = told.index(step.event.sentence[:-1], place)
 
     def test_is_large_enough_to_read(self):
         for story in self.stories:
@@ -131,7 +133,8 @@ class Player(unittest.TestCase):
 
     def test_works_from_the_file_system_and_needs_nothing_from_elsewhere(self):
         for text in self.page, self.script, self.look:
-            self.assertIsNone(re.search(r"https?:(?!//www\.w3\.org/)|fetch\(|type=.module|@import|XMLHttp", text))
+            self.assertIsNone(re.search(
+                r"https?:(?!//www\.w3\.org/)|fetch\(|type=.module|@import|XMLHttp", text))
 
 
 class Falsified(Copy):
@@ -160,10 +163,8 @@ class Falsified(Copy):
             events = recording["traceEvents"]
             last = max(i for i, event in enumerate(events) if event.get("cat") == "turn")
             first = max(i for i in range(last) if events[i].get("cat") == "turn")
-            events[first]["args"], events[last]["args"] = events[last]["args"], events[first]["args"]
-            events[first]["name"], events[last]["name"] = events[last]["name"], events[first]["name"]
-            events[first]["tid"], events[last]["tid"] = events[last]["tid"], events[first]["tid"]
-            events[first]["ph"], events[last]["ph"] = events[last]["ph"], events[first]["ph"]
+            events[first], events[last] = ({**events[last], "ts": events[first]["ts"]},
+                                           {**events[first], "ts": events[last]["ts"]})
         self.change(falsify)
 
     def test_time_is_found(self):
@@ -173,7 +174,8 @@ class Falsified(Copy):
         self.change(falsify)
 
     def test_picture_and_table_and_player_are_found(self):
-        for name in (f"docs/pictures/{SOME}.svg", f"docs/pictures/{SOME}.md", "docs/player/recordings.js"):
+        for name in (f"docs/pictures/{SOME}.svg", f"docs/pictures/{SOME}.md",
+                     "docs/player/recordings.js"):
             with self.subTest(name):
                 path = self.root / name
                 before = path.read_text(encoding="utf-8")
@@ -202,8 +204,8 @@ class Input(Copy):
         drawn = []
         for seed in "1", "2":
             out = self.root / f"{seed}.svg"
-            subprocess.run([sys.executable, str(SCRIPT), str(ROOT / self.story), "-o", str(out)], check=True,
-                           timeout=60, env={**os.environ, "PYTHONHASHSEED": seed})
+            subprocess.run([sys.executable, str(SCRIPT), str(ROOT / self.story), "-o", str(out)],
+                           check=True, timeout=60, env={**os.environ, "PYTHONHASHSEED": seed})
             drawn.append(out.read_bytes())
         self.assertEqual(drawn[0], drawn[1])
         self.assertEqual(drawn[0], (ROOT / f"docs/pictures/{SOME}.svg").read_bytes())
@@ -220,7 +222,8 @@ class Input(Copy):
         before = self.load(self.story)
         for key in before:
             with self.subTest(key):
-                self.save(self.story, {name: value for name, value in before.items() if name != key})
+                self.save(self.story,
+                          {name: value for name, value in before.items() if name != key})
                 self.assert_refused(f"has no '{key}'")
         self.save(self.story, {**before, "colour": "red"})
         self.assert_refused("'colour'")
@@ -228,7 +231,8 @@ class Input(Copy):
         self.assert_refused("has no panels")
 
     def test_an_event_that_is_not_in_the_recording(self):
-        self.change_story(lambda story: story["panels"][0]["note"].update(at={"what": "rung", "rung": "fly"}))
+        self.change_story(lambda story: story["panels"][0]["note"].update(
+            at={"what": "rung", "rung": "fly"}))
         self.assert_refused('no event {"what": "rung", "rung": "fly"}')
 
     def test_a_moment_outside_the_picture(self):
@@ -237,7 +241,8 @@ class Input(Copy):
 
     def test_words_that_do_not_fit(self):
         def change(story):
-            story["names"] = {name: "a name that is much longer than the thing" for name in story["names"]}
+            story["names"] = {name: "a name that is much longer than the thing"
+                              for name in story["names"]}
         self.change_story(change)
         self.assert_refused("too wide by")
 
@@ -263,22 +268,24 @@ class Input(Copy):
         before = self.load(self.recording)["traceEvents"]
         turns = [number for number, event in enumerate(before) if event.get("cat") == "turn"]
         begin = next(number for number in turns if before[number]["ph"] == "B")
-        for change, words in ((lambda events: events.pop(begin), "is not understood"),
-                              (lambda events: events[begin].pop("tid") and events[begin].pop("args"),
-                               "is not understood"),
-                              (lambda events: events[begin].pop("ts"), "is not understood"),
-                              (lambda events: events[begin].update(ts="late"), "is not understood"),
-                              (lambda events: events.append(dict(events[begin], ts=-1)), "is earlier"),
-                              (lambda events: events.insert(0, 7), "is not understood")):
+        for change, words in (
+                (lambda events: events.pop(begin), "is not understood"),
+                (lambda events: events[begin].pop("args"), "is not understood"),
+                (lambda events: events[begin].pop("ts"), "is not understood"),
+                (lambda events: events[begin].update(ts="late"), "is not understood"),
+                (lambda events: events.append(dict(events[begin], ts=-1)), "is earlier"),
+                (lambda events: events.insert(0, 7), "is not understood")):
             events = json.loads(json.dumps(before))
             change(events)
-            self.change_recording(lambda recording, events=events: recording.update(traceEvents=events))
+            self.change_recording(
+                lambda recording, events=events: recording.update(traceEvents=events))
             self.assert_refused(words)
 
     def test_what_the_reader_does_not_know_is_ignored(self):
         def change(recording):
             events = recording["traceEvents"]
-            events.insert(len(events) // 2, dict(events[len(events) // 2], cat="weather", name="rain"))
+            middle = len(events) // 2
+            events.insert(middle, dict(events[middle], cat="weather", name="rain"))
         self.change_recording(change)
         self.assertEqual(self.one().returncode, 0)
 
@@ -297,14 +304,16 @@ class Input(Copy):
         self.assert_refused("No such file", self.run_it("--check"))
 
     def test_a_picture_that_cannot_be_written(self):
-        self.assert_refused("/nowhere", self.run_it(str(self.root / self.story), "-o", "/dev/null/nowhere"))
+        self.assert_refused("/nowhere", self.run_it(str(self.root / self.story), "-o",
+                                                    "/dev/null/nowhere"))
 
     def test_no_stories_at_all(self):
         shutil.rmtree(self.root / draw.STORIES)
         self.assert_refused("has no stories", self.run_it("--all"))
 
     def test_wrong_use(self):
-        for arguments in [], ["--all", "--check"], [self.story], ["-o", "x.svg"], ["--paint"], ["--all", "x"]:
+        for arguments in ([], ["--all", "--check"], [self.story], ["-o", "x.svg"], ["--paint"],
+                          ["--all", "x"]):
             with self.subTest(arguments):
                 result = self.run_it(*arguments)
                 self.assertEqual(result.returncode, 2)

@@ -1,5 +1,6 @@
-"""A recorded run (`PROGRAM --experiment NAME --trace FILE`): who ran where, in which order, and each
-event as one sentence. The file is Chrome trace-event JSON; what its reader does not know it ignores.
+"""A recorded run (`PROGRAM --experiment NAME --trace FILE`): who ran where, in which order, and
+each event as one sentence. The file is Chrome trace-event JSON; what the reader does not know it
+ignores.
 """
 
 import hashlib
@@ -27,8 +28,8 @@ class Event:
     sentence: str = ""  # empty: noise, such as a lock that is free
 
     def is_such(self, wanted):
-        return all((getattr(self, key) if key in ("what", "thread", "task") else self.facts.get(key))
-                   == value for key, value in wanted.items())
+        known = {**self.facts, "what": self.what, "thread": self.thread, "task": self.task}
+        return all(known.get(key) == value for key, value in wanted.items())
 
 
 @dataclass
@@ -76,7 +77,8 @@ def start(words):
 class Run:
     def __init__(self, path):
         self.name = path.stem
-        self.events, self.turns, self.holds, self.waits, self.spans, self.freezes = ([] for _ in range(6))
+        self.events, self.turns = [], []
+        self.holds, self.waits, self.spans, self.freezes = [], [], [], []
         self.threads = {1: "thread 1"}
         self._open_turns, self._open = {}, {}  # by thread; by kind and thread or id
         self._last_turn = {}  # of a task
@@ -152,7 +154,8 @@ class Run:
                         + (f": it had left {last.begin.thread}." if moved else ".")
                         if last else f"{start(name)} begins, on {event.thread}.")
             waited_for = last.end.facts["waits_for"] if last and last.end else ""
-            self._add(event, "turn begins", sentence, first=not last, moved=moved, waited_for=waited_for)
+            self._add(event, "turn begins", sentence, first=not last, moved=moved,
+                      waited_for=waited_for)
             turn = Turn(event)
             turn.within = self._running_on(event.thread)
             self._open_turns.setdefault(event.thread, []).append(turn)
@@ -164,8 +167,9 @@ class Run:
                 raise ValueError(f"the turn that ends is another one's than task "
                                  f"{turn.begin.number_of_task}")
             ended, waits_for = bool(arguments.get("ended")), str(arguments.get("waits_for") or "")
+            waits = f": it waits for {waits_for}" if waits_for else ""
             sentence = f"{start(name)} has ended." if ended else (
-                f"{start(name)} is suspended" + (f": it waits for {waits_for}." if waits_for else "."))
+                f"{start(name)} is suspended{waits}.")
             turn.end = self._add(event, "turn ends", sentence, ended=ended, waits_for=waits_for)
             self._open_turns[event.thread].pop()
 
@@ -179,8 +183,8 @@ class Run:
             who = f"{start(who.begin.task)} blocks {event.thread}" if who else (
                 f"{start(of_whom(event.thread))} blocks")
             by = holder.facts["by"] if holder else ""
-            sentence = f"{who}: it waits for the {lock_name(name)}, which {by} holds{where}." if holder else ""
-            self._add(event, "lock wait begins", sentence, holder=by,
+            sentence = f"{who}: it waits for the {lock_name(name)}, which {by} holds{where}."
+            self._add(event, "lock wait begins", sentence if holder else "", holder=by,
                       holder_suspended=bool(holder) and where.startswith(", suspended"))
             wait = Span(lock_name(name), event)
             self._open[key] = wait
@@ -195,7 +199,8 @@ class Run:
             wait.end = self._add(event, "lock wait ends", "", blocked=blocked)
 
     def _where_is(self, hold):
-        running = {turn.begin.number_of_task for turns in self._open_turns.values() for turn in turns}
+        running = {turn.begin.number_of_task
+                   for turns in self._open_turns.values() for turn in turns}
         if hold.facts["task"] in running:
             return ""
         return ", suspended, on no thread" if hold.facts["task"] else ""
@@ -253,7 +258,8 @@ class Run:
 
     def _generation(self, event, _, __, arguments, ___):
         number = arguments["generation"]
-        self._add(event, "generation", f"Generation {number} of the runtime begins.", generation=number)
+        self._add(event, "generation", f"Generation {number} of the runtime begins.",
+                  generation=number)
 
     def _store(self, event, _, __, arguments, ___):
         count = arguments["count"]
@@ -262,7 +268,8 @@ class Run:
         who = turn.begin.task if turn else of_whom(event.thread)
         late = ", after the logout has returned" if after else ""
         rows = f"{count} row" + "s" * (count != 1)
-        self._add(event, "rows stored", f"{start(who)} stores {rows}{late}.", count=count, late=after)
+        self._add(event, "rows stored", f"{start(who)} stores {rows}{late}.", count=count,
+                  late=after)
         if turn:
             turn.rows += count
             turn.late = turn.late or after
@@ -308,14 +315,16 @@ class Run:
     def find(self, matcher, whose):
         """The event that the matcher names; Wrong if there is none."""
         if not isinstance(matcher, dict) or not isinstance(matcher.get("nth", 0), int):
-            raise Wrong(f"{whose}: {json.dumps(matcher)} names no event: its form is that of tools/draw.py")
-        wanted = {key: value for key, value in matcher.items() if key not in ("after", "before", "nth")}
+            raise Wrong(f"{whose}: {json.dumps(matcher)} names no event: see tools/draw.py --help")
+        wanted = {key: value for key, value in matcher.items()
+                  if key not in ("after", "before", "nth")}
         found = [event for event in self.events if event.is_such(wanted)]
-        for key, other in (("after", matcher.get("after")), ("before", matcher.get("before"))):
-            if other:
-                at = self.find(other, whose)
-                found = [event for event in found
-                         if (event.number > at.number if key == "after" else event.number < at.number)]
+        if "after" in matcher:
+            begin = self.find(matcher["after"], whose).number
+            found = [event for event in found if event.number > begin]
+        if "before" in matcher:
+            end = self.find(matcher["before"], whose).number
+            found = [event for event in found if event.number < end]
         try:
             return found[matcher.get("nth", 0)]
         except IndexError:
@@ -328,4 +337,5 @@ def lock_name(name):
 
 
 def duration(microseconds):
-    return f"{microseconds / 1000:.1f} ms" if microseconds < 99_950 else f"{microseconds / 1000:.0f} ms"
+    digits = 1 if microseconds < 99_950 else 0
+    return f"{microseconds / 1000:.{digits}f} ms"

@@ -1,10 +1,10 @@
 """Recorded runs as one SVG: one under the other, on one axis. `draw.py` knows the stories; here is
 how they look.
 
-A row for each thread, one for the ladder, and between them the row "no thread", with a lane for each
-suspended task. The order of the events and the room that the words need decide where something is;
-what is left over goes to the long times. Each word has a fixed length, so that a picture is the same
-with every font, and words that overlap or do not fit are an error.
+A row for each thread, one for the ladder, and between them the row "no thread", with a lane for
+each suspended task. The order of the events and the room that the words need decide where something
+is; what is left over goes to the long times. Each word has a fixed length, so that a picture is the
+same with every font, and words that overlap or do not fit are an error.
 """
 
 import math
@@ -25,30 +25,38 @@ ROW, LANE, HELD_LANE, BAR, BEND, RIBBON, LINE = 42, 27, 42, 24, 7, 32, 22
 SOON = 80.0  # microseconds: turns of a task that follow each other that soon are one bar
 
 # Arial's and Helvetica's widths in 1/1000 of the size; textLength makes other fonts agree.
-WIDTHS = {**dict.fromkeys(" ,.:;/I!'|", 278), **dict.fromkeys("ijl", 222), **dict.fromkeys("ft", 278),
-          "r": 333, **dict.fromkeys("ckvxyzs", 500), "w": 722, "m": 833, "M": 833, "W": 944, "-": 333}
+WIDTHS = {**dict.fromkeys("ijl", 222), **dict.fromkeys(" ,.:;/I!'|ft", 278), "r": 333, "-": 333,
+          **dict.fromkeys("ckvxyzs", 500), "w": 722, "m": 833, "M": 833, "W": 944}
 
-LIGHT = {"page": "#ffffff", "ink": "#1f2328", "quiet": "#59636e", "rule": "#d1d9e0", "task": "#dce9f9",
-         "edge": "#2a66ad", "other": "#eef0f2", "dim": "#7d8792", "guard": "#fff0cf", "hatch": "#e5ab45",
-         "held": "#8a5000", "bad": "#b91c26", "badfill": "#fdecec", "good": "#1a7f37"}
-DARK = {"page": "#0d1117", "ink": "#e6edf3", "quiet": "#9aa4af", "rule": "#363d46", "task": "#16324f",
-        "edge": "#6fb1fc", "other": "#1c2128", "dim": "#7d8792", "guard": "#33260c", "hatch": "#8a6420",
-        "held": "#f0b04c", "bad": "#ff8079", "badfill": "#3a1518", "good": "#4cc15f"}
+LIGHT = {"page": "#ffffff", "ink": "#1f2328", "quiet": "#59636e", "rule": "#d1d9e0",
+         "task": "#dce9f9", "edge": "#2a66ad", "other": "#eef0f2", "dim": "#7d8792",
+         "guard": "#fff0cf", "hatch": "#e5ab45", "held": "#8a5000",
+         "bad": "#b91c26", "badfill": "#fdecec", "good": "#1a7f37"}
+DARK = {"page": "#0d1117", "ink": "#e6edf3", "quiet": "#9aa4af", "rule": "#363d46",
+        "task": "#16324f", "edge": "#6fb1fc", "other": "#1c2128", "dim": "#7d8792",
+        "guard": "#33260c", "hatch": "#8a6420", "held": "#f0b04c",
+        "bad": "#ff8079", "badfill": "#3a1518", "good": "#4cc15f"}
 PAINT = """
 .page{fill:$page} text{fill:$ink} .halo{stroke:$page} .rule,.axis{stroke:$rule} .quiet{fill:$quiet}
 .task{fill:$task;stroke:$edge} .other{fill:$other;stroke:$dim} .late{fill:$badfill;stroke:$bad}
-.blocked{stroke:$bad} .stripe{stroke:$bad} .tint{fill:$badfill} .hatch{stroke:$hatch} .amber{fill:$guard}
+.blocked{stroke:$bad} .stripe{stroke:$bad} .tint{fill:$badfill}
+.hatch{stroke:$hatch} .amber{fill:$guard}
 .end,.lane,.rail{stroke:$edge} .ribbon{stroke:$held} .inner{stroke:$guard}
 .held{fill:$held} .bad{fill:$bad} .badline{stroke:$bad} .good{fill:$good} .goodline{stroke:$good}
 .beat,.moment{stroke:$quiet} .gone{fill:$quiet} .rung{fill:$page;stroke:$ink} .cross{stroke:$quiet}
 """
 SHAPES = f"""
-text{{font:{TEXT}px "Helvetica Neue",Helvetica,Arial,"Liberation Sans",Roboto,"Noto Sans",sans-serif}}
-path,.rung{{fill:none}} .halo{{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}} .rule,.axis{{stroke-width:1}}
-.strong,.bad,.good,.title{{font-weight:bold}} .title{{font-size:{TITLE * TEXT:g}px}} .blocked{{fill:url(#ID-blocked)}} .stripe{{stroke-width:1.2;opacity:.5}} .hatch{{stroke-width:2.6}}
-.end{{stroke-width:5}} .lane{{stroke-width:1.8;stroke-dasharray:2 3.5}} .rail{{stroke-width:1.6}} .beat{{stroke-width:1.6}}
-.ribbon{{stroke-width:{RIBBON}}} .inner{{stroke-width:{RIBBON - 3}}} .over{{stroke:url(#ID-guard);stroke-width:{RIBBON - 3}}}
-.badline,.goodline{{stroke-width:2.4}} .moment{{stroke-dasharray:1 3}} .rung{{stroke-width:1.6}} .cross{{stroke-width:2}}
+text{{font:{TEXT}px "Helvetica Neue",Helvetica,Arial,"Liberation Sans",Roboto,sans-serif}}
+.strong,.bad,.good,.title{{font-weight:bold}} .title{{font-size:{TITLE * TEXT:g}px}}
+.halo{{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}}
+path,.rung{{fill:none}} .rule,.axis{{stroke-width:1}}
+.blocked{{fill:url(#ID-blocked)}} .stripe{{stroke-width:1.2;opacity:.5}} .hatch{{stroke-width:2.6}}
+.end{{stroke-width:5}} .lane{{stroke-width:1.8;stroke-dasharray:2 3.5}}
+.rail,.beat,.rung{{stroke-width:1.6}} .cross{{stroke-width:2}}
+.badline,.goodline{{stroke-width:2.4}}
+.moment{{stroke-dasharray:1 3}} .late{{stroke-width:2;stroke-dasharray:6 3}}
+.ribbon{{stroke-width:{RIBBON}}} .inner{{stroke-width:{RIBBON - 3}}}
+.over{{stroke:url(#ID-guard);stroke-width:{RIBBON - 3}}}
 """
 
 
@@ -114,8 +122,8 @@ class Axis:
             arriving.setdefault(index[t1], []).append((index[t0], width, why))
         least, cause = [0.0], [None]
         for i in range(1, len(times)):
-            best = max([(least[i - 1], i - 1, "")] + [(least[j] + width, j, why)
-                                                     for j, width, why in arriving.get(i, []) if j < i])
+            best = max([(least[i - 1], i - 1, "")] + [
+                (least[j] + width, j, why) for j, width, why in arriving.get(i, []) if j < i])
             least.append(best[0])
             cause.append(best[1:])
         room = RIGHT - LEFT
@@ -175,8 +183,9 @@ class Canvas:
         self.path(f"M{n(x0)} {n(y0)}L{n(x1)} {n(y1)}", kind)
 
     def box(self, x0, y0, x1, y1, kind, r=3):
-        self.shapes.append(f'<rect class="{kind}" x="{n(x0)}" y="{n(y0)}" width="{n(max(x1 - x0, 2))}" '
-                           f'height="{n(y1 - y0)}" rx="{n(min(r, max(x1 - x0, 2) / 2))}"{self.when}/>')
+        width = max(x1 - x0, 2)
+        self.shapes.append(f'<rect class="{kind}" x="{n(x0)}" y="{n(y0)}" width="{n(width)}" '
+                           f'height="{n(y1 - y0)}" rx="{n(min(r, width / 2))}"{self.when}/>')
 
     def circle(self, x, y, r, kind):
         self.shapes.append(f'<circle class="{kind}" cx="{n(x)}" cy="{n(y)}" r="{r}"{self.when}/>')
@@ -191,8 +200,9 @@ class Canvas:
         if x < 0 or x + width > WIDTH:
             raise Wrong(f"the words '{words}' leave the picture")
         self.boxes.append((x, y, x + width, words))
-        self.words.append(f'<text class="{kind}" x="{n(x)}" y="{n(y + 5.5)}" textLength="{n(width)}" '
-                          f'lengthAdjust="spacingAndGlyphs"{self.when}>{escape(words)}</text>')
+        self.words.append(f'<text class="{kind}" x="{n(x)}" y="{n(y + 5.5)}" '
+                          f'textLength="{n(width)}" lengthAdjust="spacingAndGlyphs"{self.when}>'
+                          f"{escape(words)}</text>")
 
     def centred(self, x, y, words, kind="halo"):
         self.text(x - text_width(words, "strong" in kind) / 2, y, words, kind)
@@ -231,7 +241,8 @@ class Bar:
     wait = property(lambda self: next((turn.wait for turn in self.turns if turn.wait), None))
 
     def has(self, event):
-        return event and self.begin.t <= event.t <= time_of(self.end) and event.thread == self.thread
+        return event and event.thread == self.thread and (
+            self.begin.t <= event.t <= time_of(self.end))
 
 
 @dataclass
@@ -252,6 +263,7 @@ class Panel:
     def __init__(self, run, spec, names, whose):
         self.run, self.spec, self.names = run, spec, names
         self.whose = f"{whose}, {run.name}"
+        self.head = f"{spec['head']}: {run.program}, {run.experiment}"
         self.from_event = run.find(spec["from"], self.whose) if "from" in spec else run.events[0]
         self.to_event = run.find(spec["to"], self.whose) if "to" in spec else run.events[-1]
         self.zero = run.find(spec.get("zero", {"what": "logout begins"}), self.whose)
@@ -261,10 +273,10 @@ class Panel:
             raise Wrong(f"{self.whose}: the common moment is not between 'from' and 'to'")
         if not self.start <= self.note_event.t <= self.stop:
             raise Wrong(f"{self.whose}: the sentence is not between 'from' and 'to'")
-        shown = [run.find(matcher, self.whose) for matcher in spec.get("show", [])] + [self.note_event]
+        shown = [run.find(matcher, self.whose) for matcher in spec.get("show", [])]
         for matcher in spec.get("proof", []):  # what its sentence claims
             run.find(matcher, self.whose)
-        self._choose(shown)
+        self._choose(shown + [self.note_event])
 
     def events(self):
         return [event for event in self.run.events if self.start <= event.t <= self.stop]
@@ -298,8 +310,8 @@ class Panel:
             crosses = taken and time_of(hold.end) > time_of(taken.end)
             told = hold.begin.t <= self.note_event.t <= time_of(hold.end)
             if crosses and told and taken.name in self.names:
-                hold.bars = [bar for bar in of_task[taken.task]
-                             if bar.begin.t <= time_of(hold.end) and time_of(bar.end) >= hold.begin.t]
+                hold.bars = [bar for bar in of_task[taken.task] if time_of(bar.end) >= hold.begin.t
+                             and bar.begin.t <= time_of(hold.end)]
                 self.holds.append(hold)
         holding = [bar for hold in self.holds for bar in hold.bars]
         for bar in bars:
@@ -384,12 +396,13 @@ class Panel:
 
     def blocked_words(self, wait):
         bar = next((bar for bar in self.bars if bar.wait is wait), None)
-        who = self.names.get(bar.name, bar.name) if bar else (
-            next((span.name for span in self.spans if span.end is None or span.end.t > wait.begin.t),
-                 wait.begin.thread))
+        span = next((span for span in self.spans if time_of(span.end) > wait.begin.t), None)
+        who = (self.names.get(bar.name, bar.name) if bar else span.name if span
+               else wait.begin.thread)
         took = f", {duration(wait.end.t - wait.begin.t)}" if wait.end else ""
         frozen = ": the window is frozen" if wait.begin.thread == "window" else ""
-        return [f"{who} waits for the {wait.name}{took}{frozen}", f"{who} waits for the {wait.name}{took}", f"{who} waits for the {wait.name}", "blocked"]
+        waits = f"{who} waits for the {wait.name}"
+        return [f"{waits}{took}{frozen}", f"{waits}{took}", waits, "blocked"]
 
     def lane_words(self, suspension):
         name = self.names[suspension.name]
@@ -433,10 +446,11 @@ class Panel:
                     axis.need(t0, self.rel(min(later)), RIBBON + 3 * BEND, "")
         for wait in self.waits:
             words = self.blocked_words(wait)[2]
-            axis.need(self.rel(wait.begin.t), self.rel(time_of(wait.end)), text_width(words) + PAD, words)
+            axis.need(self.rel(wait.begin.t), self.rel(time_of(wait.end)), text_width(words) + PAD,
+                      words)
         for rung, following in zip(self.rungs, self.rungs[1:] + [None]):
-            axis.need(self.rel(rung.t), self.rel(time_of(following)), text_width(rung.facts["rung"]) + 16,
-                      rung.facts["rung"])
+            words = rung.facts["rung"]
+            axis.need(self.rel(rung.t), self.rel(time_of(following)), text_width(words) + 16, words)
 
     # ---- drawing
 
@@ -491,10 +505,9 @@ class Panel:
             canvas.path(f"M{MARGIN} {n(y)}l5 6l9 -12", "goodline")
         else:
             canvas.path(f"M{MARGIN + 1} {n(y - 5)}l11 11m0 -11l-11 11", "badline")
-        words = f"{self.spec['head']}: {self.run.program}, {self.run.experiment}"
-        canvas.text(MARGIN + 20, y, words, "strong")
+        canvas.text(MARGIN + 20, y, self.head, "strong")
         canvas.at(self.step_of(self, self.to_event))
-        canvas.text(MARGIN + 20 + text_width(words, True), y, f": {self.run.outcome}", "strong")
+        canvas.text(MARGIN + 20 + text_width(self.head, True), y, f": {self.run.outcome}", "strong")
         x, y = self.x(self.zero.t), self.top + LINE * 1.5 + 4
         canvas.at(self.step_of(self, self.zero))
         canvas.line(x, y + LINE / 2, x, self.bottom, "moment")
@@ -513,7 +526,8 @@ class Panel:
             y = self.y[row]
             canvas.always()
             canvas.text(MARGIN, y, row)
-            ends = [event for event in self.events() if event.what == "thread ends" and event.thread == row]
+            ends = [event for event in self.events()
+                    if event.what == "thread ends" and event.thread == row]
             born = min((event.t for event in self.run.events if event.thread == row), default=0)
             last = ends[-1] if ends else None
             if last and any(bar.thread == row and bar.begin.t > last.t for bar in self.bars):
@@ -571,15 +585,16 @@ class Panel:
         bend = RIBBON / 2 + 3 if suspension.holds else BEND
         canvas.path(self._way(before, after, y, suspension.begin, suspension.end, bend,
                               suspension.since_before), "lane")
-        x0, x1 = LEFT if suspension.since_before else self.x(suspension.begin), self.x(suspension.end)
+        x0 = LEFT if suspension.since_before else self.x(suspension.begin)
+        x1 = self.x(suspension.end)
         canvas.at(self.step_of(self, begin))
         left, right = x0 + (2 * bend + 4 if before else 0), min(x1, RIGHT) - 2 * bend - 4
         if self.note_row == ("lane", suspension.task):  # its mark stays free
             mark = self.x(self.note_event.t)
             left, right = (left, mark - 10) if mark - left > right - mark else (mark + 10, right)
+        how = ("held strong", "amber") if suspension.holds else ("quiet", "page")
         canvas.longest_that_fits(left, right, y,
-                                 self.lane_words(suspension),
-                                 *(("held strong", "amber") if suspension.holds else ("quiet", "page")))
+                                 self.lane_words(suspension), *how)
         if suspension.destroyed:
             self.between(suspension.destroyed, suspension.destroyed)
             canvas.path(f"M{n(x1 - 5)} {n(y - 5)}l10 10m0 -10l-10 10", "cross")
@@ -654,7 +669,8 @@ class Panel:
         x, y = self.x(event.t), self.y[self.note_row]
         self.between(event, event)
         kind = "goodline" if good else "badline"
-        if any(bar.key and not bar.wait and bar.has(event) for bar in self.bars):  # beside its words
+        in_words = any(bar.key and not bar.wait and bar.has(event) for bar in self.bars)
+        if in_words:
             y += -BAR / 2 if self.note_above else BAR / 2
         if event.what in ("rung", "thread ends") and not is_lane(self.note_row):  # and its mark
             y += -13 if self.note_above else 13
@@ -667,7 +683,8 @@ class Panel:
         width = max(text_width(line, True) for line in self.note_lines)
         left = min(max(x - width / 2, LEFT - 30), RIGHT - width)
         for number, line in enumerate(self.note_lines):
-            canvas.text(left, self.note_y + number * LINE, line, "halo good" if good else "halo bad")
+            canvas.text(left, self.note_y + number * LINE, line,
+                        "halo good" if good else "halo bad")
 
     def kinds(self):
         """What the legend has to explain."""
@@ -690,9 +707,10 @@ class Panel:
             yield "cross"
 
 
-LEGEND = {"task": "a task runs", "lane": "a task is suspended, on no thread", "over": "the guard is held",
-          "blocked": "a thread is blocked", "end": "the task ends", "late": "after its session's end",
-          "beat": "the window's heartbeat", "gone": "a thread ends", "cross": "destroyed"}
+LEGEND = {"task": "a task runs", "lane": "a task is suspended, on no thread",
+          "over": "the guard is held", "blocked": "a thread is blocked", "end": "the task ends",
+          "late": "after its session's end", "beat": "the window's heartbeat",
+          "gone": "a thread ends", "cross": "destroyed"}
 
 
 def legend(canvas, kinds, y):
@@ -707,9 +725,9 @@ def legend(canvas, kinds, y):
                 canvas.box(x, y - 7, x + 18, y + 7, "tint")
             canvas.box(x, y - 7, x + 18, y + 7, kind)
         elif kind == "over":
-            for layer in "ribbon", "inner", "over":
-                canvas.shapes.append(f'<path class="{layer}" d="M{n(x)} {n(y)}h18" style="stroke-width:'
-                                     f'{16 if layer == "ribbon" else 13}"/>')
+            for layer, width in ("ribbon", 16), ("inner", 13), ("over", 13):
+                canvas.shapes.append(f'<path class="{layer}" d="M{n(x)} {n(y)}h18" '
+                                     f'style="stroke-width:{width}"/>')
         elif kind == "lane":
             canvas.line(x, y, x + 18, y, kind)
         elif kind == "gone":
@@ -734,17 +752,20 @@ class Step:
     x: float = 0.0
     y: float = 0.0  # the row where it is
 
+    def key(self):
+        return self.rel, self.panel, self.event.number
+
 
 class Picture:
     def __init__(self, name, title, zero_words, panels):
         self.name, self.title, self.zero_words, self.panels = name, title, zero_words, panels
         self.steps = sorted((Step(number, event, event.t - panel.zero.t)
                              for number, panel in enumerate(panels) for event in panel.events()
-                             if event.sentence), key=lambda step: (step.rel, step.panel, step.event.number))
+                             if event.sentence), key=Step.key)
         if len(self.steps) > MOST_STEPS:
-            raise Wrong(f"{len(self.steps)} events are more than the {MOST_STEPS} that somebody plays: "
-                        "choose 'from' and 'to'")
-        self._keys = [(step.rel, step.panel, step.event.number) for step in self.steps]
+            raise Wrong(f"{len(self.steps)} events are more than the {MOST_STEPS} that somebody "
+                        "plays: choose 'from' and 'to'")
+        self._keys = [step.key() for step in self.steps]
         axis = Axis()
         for panel in panels:
             panel.ask(axis)
@@ -771,9 +792,11 @@ class Picture:
         canvas.line(LEFT, y, RIGHT, y, "axis")
         for t in axis.ticks():
             canvas.line(axis(t), y, axis(t), y + 5, "beat")
-            canvas.centred(axis(t), y + 17, f"{t / 1000:g} ms".replace("-", "−") if t else "0", "halo quiet")
+            words = f"{t / 1000:g} ms".replace("-", "−") if t else "0"
+            canvas.centred(axis(t), y + 17, words, "halo quiet")
         y += 17 + LINE
-        canvas.text(LEFT, y, f"from {zero_words} on; not to scale: only the order is exact", "halo quiet")
+        canvas.text(LEFT, y, f"from {zero_words} on; not to scale: only the order is exact",
+                    "halo quiet")
         kinds = {kind: True for panel in panels for kind in panel.kinds()}
         y = legend(canvas, kinds, y + LINE + 6)
         self.height = math.ceil(y + LINE / 2 + MARGIN - 4)
@@ -790,16 +813,19 @@ class Picture:
     @property
     def alternative(self):
         """The picture in a few words: its title, and what its sentences say."""
-        notes = " ".join(f"{panel.spec['head']}: {panel.spec['note']['text']}." for panel in self.panels)
+        notes = " ".join(f"{panel.spec['head']}: {panel.spec['note']['text']}."
+                         for panel in self.panels)
         return f"{self.title}. {notes}"
 
     def description(self):
-        told = "; ".join(f"{step.rel / 1000:.2f} ms, {self.panels[step.panel].spec['head'].lower()}: "
+        heads = [panel.spec["head"].lower() for panel in self.panels]
+        told = "; ".join(f"{step.rel / 1000:.2f} ms, {heads[step.panel]}: "
                          f"{step.event.sentence[:-1]}" for step in self.steps)
         return f"{self.alternative} In order: {told}."
 
     def origin(self):
-        return "; ".join(f"{panel.run.name}.json sha256 {panel.run.digest}" for panel in self.panels)
+        return "; ".join(f"{panel.run.name}.json sha256 {panel.run.digest}"
+                         for panel in self.panels)
 
     def svg(self):
         name = self.name
@@ -813,7 +839,8 @@ class Picture:
                 f'aria-labelledby="{name}-title {name}-desc">\n'
                 f'<title id="{name}-title">{escape(self.title)}</title>\n'
                 f'<desc id="{name}-desc">{escape(self.description())}</desc>\n'
-                f"<metadata>{escape(self.origin())}</metadata>\n<style>\n{style(name)}\n</style>\n<defs>{patterns}</defs>\n"
+                f"<metadata>{escape(self.origin())}</metadata>\n"
+                f"<style>\n{style(name)}\n</style>\n<defs>{patterns}</defs>\n"
                 f'<rect class="page" width="{WIDTH}" height="{self.height}" rx="8"/>\n<g>\n'
                 + "\n".join(self.canvas.shapes) + "\n</g>\n<g>\n" + "\n".join(self.canvas.words)
                 + "\n</g>\n</svg>\n")

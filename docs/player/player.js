@@ -1,5 +1,5 @@
-// Plays what tools/draw.py wrote into recordings.js: the picture with a curtain over the future, the
-// sentence of each event, its source line, and a question before each turning point.
+// Plays what tools/draw.py wrote into recordings.js: the picture with a curtain over the future,
+// the sentence of each event, its source line, and a question before each turning point.
 "use strict";
 
 const element = (id) => document.getElementById(id);
@@ -77,7 +77,8 @@ function show(step) {
   element("scrub").value = now;
   element("count").textContent = `${now + 1} of ${run.steps.length}`;
   element("scrub").setAttribute("aria-valuetext", `event ${now + 1} of ${run.steps.length}`);
-  element("sentence").textContent = `${current.ms} ms, ${run.panels[current.panel].name.toLowerCase()}: ${current.text}`;
+  const whose = run.panels[current.panel].name.toLowerCase();
+  element("sentence").textContent = `${current.ms} ms, ${whose}: ${current.text}`;
   [...element("sides").children].forEach((side, panel) => showSide(side, panel, current));
   element("rows").replaceChildren(...run.steps.slice(0, now + 1).map((one) => make("tr", {},
     make("td", {}, one.ms), make("td", {}, run.panels[one.panel].name), make("td", {}, one.where),
@@ -96,8 +97,9 @@ function showSide(side, panel, current) {
   note.textContent = noted ? `${run.panels[panel].good ? "✓" : "✗"} ${noted.note}` : "";
   file.textContent = source ? `${source.file}, line ${source.first + source.mark}` : "";
   code.hidden = !source;
-  code.replaceChildren(...(source ? source.lines.flatMap((line, number) => [
-    number === source.mark ? make("span", { class: "mark" }, `▸ ${line}`) : `  ${line}`, "\n"]) : []));
+  const lines = (source ? source.lines : []).map((line, number) => (
+    number === source.mark ? make("span", { class: "mark" }, `▸ ${line}\n`) : `  ${line}\n`));
+  code.replaceChildren(...lines);
 }
 
 function scrollTo(x) {
@@ -147,7 +149,8 @@ function closeQuestion() {
   question = null;
   const hadFocus = element("question").contains(document.activeElement);
   element("question").hidden = true;
-  if (hadFocus) (focusBefore && focusBefore !== document.body ? focusBefore : element("picture")).focus();
+  const isPlace = focusBefore && focusBefore !== document.body;
+  if (hadFocus) (isPlace ? focusBefore : element("picture")).focus();
 }
 
 /** The number of an answer; none: skipped. */
@@ -198,8 +201,9 @@ const commands = {
   before: () => open(all[(all.indexOf(run) + all.length - 1) % all.length].name),
   after: () => open(all[(all.indexOf(run) + 1) % all.length].name),
 };
-const keys = { " ": "play", ArrowRight: "next", ArrowLeft: "back", Home: "first", End: "last", "+": "larger",
-               "=": "larger", "-": "smaller", 0: "usual", "?": "help", p: "before", n: "after" };
+const keys = { " ": "play", ArrowRight: "next", ArrowLeft: "back", Home: "first", End: "last",
+               "+": "larger", "=": "larger", "-": "smaller", 0: "usual", "?": "help",
+               p: "before", n: "after" };
 
 function onKey(event) {
   const target = event.target;
