@@ -19,7 +19,7 @@ const recordings = [
 "steps": [
 {
 "panel": 0,
-"ms": "-19.363",
+"ms": "-20.841",
 "x": 90,
 "y": 188.5,
 "where": "runtime 1",
@@ -29,8 +29,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-19.317",
-"x": 185.6,
+"ms": "-20.765",
+"x": 185.0,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event receiver takes the guard, on runtime 1.",
@@ -39,8 +39,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-19.309",
-"x": 202.8,
+"ms": "-20.750",
+"x": 203.3,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Event receiver is suspended: it waits for the server's next line, and does not go on.",
@@ -49,8 +49,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-17.486",
-"x": 262.7,
+"ms": "-16.675",
+"x": 264.5,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -59,8 +59,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-17.456",
-"x": 268.7,
+"ms": "-16.614",
+"x": 271.2,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -69,8 +69,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-12.638",
-"x": 286.5,
+"ms": "-14.582",
+"x": 283.4,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -79,8 +79,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-12.608",
-"x": 292.5,
+"ms": "-14.538",
+"x": 289.7,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -89,8 +89,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-10.583",
-"x": 302.7,
+"ms": "-12.505",
+"x": 299.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -99,8 +99,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-10.563",
-"x": 308.4,
+"ms": "-12.478",
+"x": 305.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -109,8 +109,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-8.542",
-"x": 321.7,
+"ms": "-10.447",
+"x": 320.1,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -119,8 +119,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-8.519",
-"x": 327.5,
+"ms": "-10.409",
+"x": 326.3,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -129,8 +129,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-6.484",
-"x": 337.6,
+"ms": "-7.207",
+"x": 337.1,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -139,8 +139,28 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-6.453",
-"x": 343.7,
+"ms": "-7.152",
+"x": 343.6,
+"y": 188.5,
+"where": "runtime 1",
+"text": "Time-series worker is suspended: it waits for the next sample's time.",
+"note": "",
+"source": 2
+},
+{
+"panel": 0,
+"ms": "-5.122",
+"x": 357.1,
+"y": 188.5,
+"where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1.",
+"note": "",
+"source": 2
+},
+{
+"panel": 0,
+"ms": "-5.093",
+"x": 363.1,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -150,7 +170,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "-5.073",
-"x": 353.0,
+"x": 363.8,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -160,7 +180,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "-5.052",
-"x": 358.7,
+"x": 369.5,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -169,8 +189,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.437",
-"x": 363.8,
+"ms": "-3.038",
+"x": 376.5,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -179,8 +199,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.414",
-"x": 369.6,
+"ms": "-3.005",
+"x": 382.6,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -189,8 +209,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-2.398",
-"x": 379.7,
+"ms": "-0.974",
+"x": 392.5,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -199,28 +219,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-2.382",
-"x": 385.3,
-"y": 188.5,
-"where": "runtime 1",
-"text": "Time-series worker is suspended: it waits for the next sample's time.",
-"note": "",
-"source": 2
-},
-{
-"panel": 0,
-"ms": "-0.364",
-"x": 395.4,
-"y": 188.5,
-"where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1.",
-"note": "",
-"source": 2
-},
-{
-"panel": 0,
-"ms": "-0.352",
-"x": 407.9,
+"ms": "-0.943",
+"x": 405.5,
 "y": 188.5,
 "where": "runtime 1",
 "text": "Time-series worker blocks runtime 1: it waits for the guard, which event receiver holds, suspended, on no thread.",
@@ -230,7 +230,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 414.8,
+"x": 415.2,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -240,7 +240,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 414.8,
+"x": 415.2,
 "y": 371.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -249,8 +249,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.005",
-"x": 415.1,
+"ms": "0.008",
+"x": 415.5,
 "y": 118.5,
 "where": "window",
 "text": "The window is frozen.",
@@ -259,8 +259,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.008",
-"x": 415.1,
+"ms": "0.012",
+"x": 415.6,
 "y": 118.5,
 "where": "window",
 "text": "The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread.",
@@ -269,8 +269,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.043",
-"x": 416.3,
+"ms": "0.088",
+"x": 417.5,
 "y": 118.5,
 "where": "observer",
 "text": "The run's outcome: stuck.",
@@ -280,7 +280,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.123",
-"x": 418.2,
+"x": 418.6,
 "y": 441.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -290,7 +290,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.125",
-"x": 418.3,
+"x": 418.7,
 "y": 441.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -300,7 +300,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.146",
-"x": 419.1,
+"x": 419.4,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
@@ -310,7 +310,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.167",
-"x": 424.8,
+"x": 425.2,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Event receiver is suspended.",
@@ -320,7 +320,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.189",
-"x": 425.6,
+"x": 426.0,
 "y": 483.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
@@ -330,7 +330,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.437",
-"x": 432.2,
+"x": 432.4,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -340,7 +340,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.442",
-"x": 435.9,
+"x": 436.2,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -350,7 +350,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.485",
-"x": 466.7,
+"x": 466.9,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -360,7 +360,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.598",
-"x": 547.7,
+"x": 547.9,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
@@ -370,7 +370,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.604",
-"x": 552.2,
+"x": 552.4,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
@@ -380,7 +380,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.651",
-"x": 553.6,
+"x": 553.7,
 "y": 483.5,
 "where": "runtime 1",
 "text": "Event receiver has ended.",
@@ -390,7 +390,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.658",
-"x": 556.9,
+"x": 557.0,
 "y": 483.5,
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
@@ -400,7 +400,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.766",
-"x": 602.5,
+"x": 602.6,
 "y": 483.5,
 "where": "runtime 1",
 "text": "Pool has ended.",
@@ -410,7 +410,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.793",
-"x": 603.4,
+"x": 603.5,
 "y": 606.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -420,7 +420,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.847",
-"x": 613.9,
+"x": 614.0,
 "y": 483.5,
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
@@ -430,7 +430,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.924",
-"x": 620.0,
+"x": 620.1,
 "y": 441.5,
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
@@ -765,7 +765,7 @@ const recordings = [
 99.5,
 639.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-deadlock\" width=\"640\" height=\"774\" viewBox=\"0 0 640 774\" role=\"img\" aria-labelledby=\"deadlock-title deadlock-desc\">\n<title id=\"deadlock-title\">The one thread waits for a lock that no thread holds</title>\n<desc id=\"deadlock-desc\">The one thread waits for a lock that no thread holds. Broken: the one thread blocks: nobody will resume the receiver. Correct: told, waited for, stopped: no lock, and all have ended. In order: -19.36 ms, broken: Event receiver goes on, on runtime 1; -19.32 ms, broken: Event receiver takes the guard, on runtime 1; -19.31 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line, and does not go on; -17.49 ms, broken: Time-series worker goes on, on runtime 1; -17.46 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -12.64 ms, broken: Time-series worker goes on, on runtime 1; -12.61 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -10.58 ms, broken: Time-series worker goes on, on runtime 1; -10.56 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -8.54 ms, broken: Time-series worker goes on, on runtime 1; -8.52 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -6.48 ms, broken: Time-series worker goes on, on runtime 1; -6.45 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -4.44 ms, broken: Time-series worker goes on, on runtime 1; -4.41 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -2.40 ms, broken: Time-series worker goes on, on runtime 1; -2.38 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.36 ms, broken: Time-series worker goes on, on runtime 1; -0.35 ms, broken: Time-series worker blocks runtime 1: it waits for the guard, which event receiver holds, suspended, on no thread; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.01 ms, broken: The window is frozen; 0.01 ms, broken: The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread; 0.04 ms, broken: The run&#x27;s outcome: stuck; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms.</desc>\n<metadata>mutex-deadlock.json sha256 f942301e558896b3452e4fc8e110b21b87f64206c7973a21bae3ca32590fc128; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-deadlock text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-deadlock .strong,.recorded-deadlock .bad,.recorded-deadlock .good,.recorded-deadlock .title{font-weight:bold}\n.recorded-deadlock .title{font-size:20px}\n.recorded-deadlock .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-deadlock path,.recorded-deadlock .rung{fill:none}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke-width:1}\n.recorded-deadlock .blocked{fill:url(#deadlock-blocked)}\n.recorded-deadlock .stripe{stroke-width:1.2;opacity:.5}\n.recorded-deadlock .hatch{stroke-width:2.6}\n.recorded-deadlock .end{stroke-width:5}\n.recorded-deadlock .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-deadlock .rail,.recorded-deadlock .beat,.recorded-deadlock .rung{stroke-width:1.6}\n.recorded-deadlock .cross{stroke-width:2}\n.recorded-deadlock .badline,.recorded-deadlock .goodline{stroke-width:2.4}\n.recorded-deadlock .moment{stroke-dasharray:1 3}\n.recorded-deadlock .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-deadlock .ribbon{stroke-width:32}\n.recorded-deadlock .inner{stroke-width:29}\n.recorded-deadlock .over{stroke:url(#deadlock-guard);stroke-width:29}\n.recorded-deadlock .page{fill:#ffffff}\n.recorded-deadlock text{fill:#1f2328}\n.recorded-deadlock .halo{stroke:#ffffff}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke:#d1d9e0}\n.recorded-deadlock .quiet{fill:#59636e}\n.recorded-deadlock .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-deadlock .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-deadlock .late{fill:#fdecec;stroke:#b91c26}\n.recorded-deadlock .blocked{stroke:#b91c26}\n.recorded-deadlock .stripe{stroke:#b91c26}\n.recorded-deadlock .tint{fill:#fdecec}\n.recorded-deadlock .hatch{stroke:#e5ab45}\n.recorded-deadlock .amber{fill:#fff0cf}\n.recorded-deadlock .end,.recorded-deadlock .lane,.recorded-deadlock .rail{stroke:#2a66ad}\n.recorded-deadlock .ribbon{stroke:#8a5000}\n.recorded-deadlock .inner{stroke:#fff0cf}\n.recorded-deadlock .held{fill:#8a5000}\n.recorded-deadlock .bad{fill:#b91c26}\n.recorded-deadlock .badline{stroke:#b91c26}\n.recorded-deadlock .good{fill:#1a7f37}\n.recorded-deadlock .goodline{stroke:#1a7f37}\n.recorded-deadlock .beat,.recorded-deadlock .moment{stroke:#59636e}\n.recorded-deadlock .gone{fill:#59636e}\n.recorded-deadlock .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-deadlock .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-deadlock .page{fill:#0d1117}\n.recorded-deadlock text{fill:#e6edf3}\n.recorded-deadlock .halo{stroke:#0d1117}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke:#363d46}\n.recorded-deadlock .quiet{fill:#9aa4af}\n.recorded-deadlock .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-deadlock .other{fill:#1c2128;stroke:#7d8792}\n.recorded-deadlock .late{fill:#3a1518;stroke:#ff8079}\n.recorded-deadlock .blocked{stroke:#ff8079}\n.recorded-deadlock .stripe{stroke:#ff8079}\n.recorded-deadlock .tint{fill:#3a1518}\n.recorded-deadlock .hatch{stroke:#8a6420}\n.recorded-deadlock .amber{fill:#33260c}\n.recorded-deadlock .end,.recorded-deadlock .lane,.recorded-deadlock .rail{stroke:#6fb1fc}\n.recorded-deadlock .ribbon{stroke:#f0b04c}\n.recorded-deadlock .inner{stroke:#33260c}\n.recorded-deadlock .held{fill:#f0b04c}\n.recorded-deadlock .bad{fill:#ff8079}\n.recorded-deadlock .badline{stroke:#ff8079}\n.recorded-deadlock .good{fill:#4cc15f}\n.recorded-deadlock .goodline{stroke:#4cc15f}\n.recorded-deadlock .beat,.recorded-deadlock .moment{stroke:#9aa4af}\n.recorded-deadlock .gone{fill:#9aa4af}\n.recorded-deadlock .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-deadlock .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"deadlock-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"deadlock-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"774\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 288.5L630 288.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M414.8 95.5L414.8 278.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 188.5L660 188.5\"/>\n<path class=\"ribbon\" d=\"M90 188.5H203.3M202.8 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"inner\" d=\"M90 188.5H203.3M202.8 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"over\" d=\"M90 188.5H203.3M202.8 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"lane\" d=\"M90 265H381.4q7 0 7 -7V195.5q0 -7 7 -7\" data-from=\"0\" data-to=\"19\"/>\n<rect class=\"page\" x=\"91.4\" y=\"255\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M202.8 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"2\" data-to=\"25\"/>\n<rect class=\"amber\" x=\"320.6\" y=\"220.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"90\" y=\"176.5\" width=\"112.8\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"2\"/>\n<rect class=\"task\" x=\"262.7\" y=\"180.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"3\" data-to=\"4\"/>\n<rect class=\"task\" x=\"286.5\" y=\"180.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"5\" data-to=\"6\"/>\n<rect class=\"task\" x=\"302.7\" y=\"180.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"7\" data-to=\"8\"/>\n<rect class=\"task\" x=\"321.7\" y=\"180.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"337.6\" y=\"180.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"11\" data-to=\"12\"/>\n<rect class=\"task\" x=\"363.8\" y=\"180.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"379.7\" y=\"180.5\" width=\"5.6\" height=\"16\" rx=\"2.8\" data-from=\"17\" data-to=\"18\"/>\n<rect class=\"task\" x=\"395.4\" y=\"176.5\" width=\"264.6\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"407.9\" y=\"176.5\" width=\"252.1\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"25\"/>\n<rect class=\"blocked\" x=\"407.9\" y=\"176.5\" width=\"252.1\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"428.4\" y=\"178.5\" width=\"192.1\" height=\"20\" rx=\"3\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"beat\" d=\"M275.8 110.5L275.8 126.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"beat\" d=\"M311.8 110.5L311.8 126.5\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"beat\" d=\"M349.9 110.5L349.9 126.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"beat\" d=\"M410.9 110.5L410.9 126.5\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"tint\" x=\"415.1\" y=\"106.5\" width=\"244.9\" height=\"24\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"blocked\" x=\"415.1\" y=\"106.5\" width=\"244.9\" height=\"24\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"434.2\" y=\"108.5\" width=\"187.6\" height=\"20\" rx=\"3\" data-from=\"24\" data-to=\"24\"/>\n<path class=\"rail\" d=\"M414.8 106.5L414.8 130.5\" data-from=\"21\" data-to=\"25\"/>\n<path class=\"badline\" d=\"M401.9 182.5l12 12m0 -12l-12 12\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"badline\" d=\"M407.9 180.5L407.9 164.5\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"goodline\" d=\"M12 311.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M414.8 348.5L414.8 627.5\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"rule\" d=\"M90 371.5L660 371.5\"/>\n<path class=\"rule\" d=\"M90 441.5L660 441.5\"/>\n<path class=\"rule\" d=\"M90 483.5L613.9 483.5\"/>\n<rect class=\"gone\" x=\"609.9\" y=\"479.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"40\" data-to=\"40\"/>\n<path class=\"rule\" d=\"M90 606.5L603.4 606.5\"/>\n<rect class=\"gone\" x=\"599.4\" y=\"602.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"39\" data-to=\"39\"/>\n<path class=\"lane\" d=\"M90 572H542.9q7 0 7 -7V490.5q0 -7 7 -7\" data-from=\"13\" data-to=\"37\"/>\n<rect class=\"page\" x=\"251.7\" y=\"562\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"lane\" d=\"M90 545H418.2q7 0 7 7V599.5q0 7 7 7\" data-from=\"13\" data-to=\"31\"/>\n<rect class=\"page\" x=\"109.8\" y=\"535\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"lane\" d=\"M90 518H411.6q7 0 7 -7V490.5q0 -7 7 -7\" data-from=\"13\" data-to=\"30\"/>\n<rect class=\"page\" x=\"172.8\" y=\"508\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"353\" y=\"598.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"419.1\" y=\"598.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"28\" data-to=\"29\"/>\n<rect class=\"task\" x=\"425.6\" y=\"471.5\" width=\"127.9\" height=\"24\" rx=\"3\" data-from=\"30\" data-to=\"36\"/>\n<path class=\"end\" d=\"M552.6 470.5L552.6 496.5\" data-from=\"36\" data-to=\"36\"/>\n<rect class=\"task\" x=\"432.2\" y=\"594.5\" width=\"120\" height=\"24\" rx=\"3\" data-from=\"31\" data-to=\"35\"/>\n<path class=\"end\" d=\"M551.2 593.5L551.2 619.5\" data-from=\"35\" data-to=\"35\"/>\n<rect class=\"task\" x=\"556.9\" y=\"471.5\" width=\"45.6\" height=\"24\" rx=\"3\" data-from=\"37\" data-to=\"38\"/>\n<path class=\"end\" d=\"M601.5 470.5L601.5 496.5\" data-from=\"38\" data-to=\"38\"/>\n<path class=\"beat\" d=\"M413.7 363.5L413.7 379.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rail\" d=\"M414.8 359.5L414.8 383.5\" data-from=\"22\" data-to=\"42\"/>\n<path class=\"rail\" d=\"M414.8 371.5H630m0 -12v24\" data-from=\"22\" data-to=\"42\"/>\n<rect class=\"page\" x=\"468.2\" y=\"361.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"42\" data-to=\"42\"/>\n<circle class=\"rung\" cx=\"418.3\" cy=\"441.5\" r=\"4.5\" data-from=\"27\" data-to=\"27\"/>\n<path class=\"goodline\" d=\"M624 371.5l5 6l8 -12\" data-from=\"42\" data-to=\"42\"/>\n<path class=\"goodline\" d=\"M630 379.5L630 394.5\" data-from=\"42\" data-to=\"42\"/>\n<path class=\"axis\" d=\"M90 639.5L630 639.5\"/>\n<path class=\"beat\" d=\"M313.7 639.5L313.7 644.5\"/>\n<path class=\"beat\" d=\"M414.8 639.5L414.8 644.5\"/>\n<rect class=\"task\" x=\"90\" y=\"699.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 706.5L228.3 706.5\"/>\n<path class=\"ribbon\" d=\"M492.4 706.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 706.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 706.5h18\" style=\"stroke-width:13\"/>\n<rect class=\"tint\" x=\"90\" y=\"723.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"723.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"beat\" d=\"M275.3 723.5L275.3 737.5\"/>\n<path class=\"end\" d=\"M481.8 723.5L481.8 737.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"750.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"489.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">The one thread waits for a lock that no thread holds</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"260.2\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, deadlock</text>\n<text class=\"strong\" x=\"292.2\" y=\"64\" textLength=\"49.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">: stuck</text>\n<text class=\"halo quiet\" x=\"379.7\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"253.2\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"194\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"quiet\" x=\"95.4\" y=\"270.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker waits for the next sample&#x27;s time</text>\n<text class=\"held strong\" x=\"324.6\" y=\"236\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver holds the guard</text>\n<text class=\"\" x=\"95.3\" y=\"194\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"432.4\" y=\"194\" textLength=\"184.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">worker waits for the guard</text>\n<text class=\"\" x=\"438.2\" y=\"124\" textLength=\"179.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">logout waits for the guard</text>\n<text class=\"halo bad\" x=\"201\" y=\"160\" textLength=\"413.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">the one thread blocks: nobody will resume the receiver</text>\n<text class=\"strong\" x=\"32\" y=\"317\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"317\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">: finished</text>\n<text class=\"halo quiet\" x=\"379.7\" y=\"343\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"22\" data-to=\"22\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"550.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"377\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"447\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"489\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"612\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"255.7\" y=\"577.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">pool: suspended</text>\n<text class=\"quiet\" x=\"113.8\" y=\"550.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"176.8\" y=\"523.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">receiver: suspended</text>\n<text class=\"\" x=\"461.1\" y=\"489\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">receiver</text>\n<text class=\"\" x=\"440.2\" y=\"612\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"31\" data-to=\"31\">worker: 4 rows</text>\n<text class=\"\" x=\"564.5\" y=\"489\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">pool</text>\n<text class=\"\" x=\"472.2\" y=\"377\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"427.3\" y=\"447\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">wait</text>\n<text class=\"halo good\" x=\"230.3\" y=\"409\" textLength=\"399.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">told, waited for, stopped: no lock, and all have ended</text>\n<text class=\"halo quiet\" x=\"287.4\" y=\"662\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">−10 ms</text>\n<text class=\"halo quiet\" x=\"410.4\" y=\"662\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"90\" y=\"684\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"712\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"712\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"712\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"736\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"736\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"496.8\" y=\"736\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"760\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-deadlock\" width=\"640\" height=\"774\" viewBox=\"0 0 640 774\" role=\"img\" aria-labelledby=\"deadlock-title deadlock-desc\">\n<title id=\"deadlock-title\">The one thread waits for a lock that no thread holds</title>\n<desc id=\"deadlock-desc\">The one thread waits for a lock that no thread holds. Broken: the one thread blocks: nobody will resume the receiver. Correct: told, waited for, stopped: no lock, and all have ended. In order: -20.84 ms, broken: Event receiver goes on, on runtime 1; -20.76 ms, broken: Event receiver takes the guard, on runtime 1; -20.75 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line, and does not go on; -16.68 ms, broken: Time-series worker goes on, on runtime 1; -16.61 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -14.58 ms, broken: Time-series worker goes on, on runtime 1; -14.54 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -12.51 ms, broken: Time-series worker goes on, on runtime 1; -12.48 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -10.45 ms, broken: Time-series worker goes on, on runtime 1; -10.41 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -7.21 ms, broken: Time-series worker goes on, on runtime 1; -7.15 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -5.12 ms, broken: Time-series worker goes on, on runtime 1; -5.09 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -3.04 ms, broken: Time-series worker goes on, on runtime 1; -3.00 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.97 ms, broken: Time-series worker goes on, on runtime 1; -0.94 ms, broken: Time-series worker blocks runtime 1: it waits for the guard, which event receiver holds, suspended, on no thread; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.01 ms, broken: The window is frozen; 0.01 ms, broken: The window blocks: it waits for the guard, which event receiver holds, suspended, on no thread; 0.09 ms, broken: The run&#x27;s outcome: stuck; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms.</desc>\n<metadata>mutex-deadlock.json sha256 fd5ebccabc5041e51b9fe05b12105d46cb123cc5bce9b5d1b13639308602b6e2; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-deadlock text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-deadlock .strong,.recorded-deadlock .bad,.recorded-deadlock .good,.recorded-deadlock .title{font-weight:bold}\n.recorded-deadlock .title{font-size:20px}\n.recorded-deadlock .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-deadlock path,.recorded-deadlock .rung{fill:none}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke-width:1}\n.recorded-deadlock .blocked{fill:url(#deadlock-blocked)}\n.recorded-deadlock .stripe{stroke-width:1.2;opacity:.5}\n.recorded-deadlock .hatch{stroke-width:2.6}\n.recorded-deadlock .end{stroke-width:5}\n.recorded-deadlock .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-deadlock .rail,.recorded-deadlock .beat,.recorded-deadlock .rung{stroke-width:1.6}\n.recorded-deadlock .cross{stroke-width:2}\n.recorded-deadlock .badline,.recorded-deadlock .goodline{stroke-width:2.4}\n.recorded-deadlock .moment{stroke-dasharray:1 3}\n.recorded-deadlock .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-deadlock .ribbon{stroke-width:32}\n.recorded-deadlock .inner{stroke-width:29}\n.recorded-deadlock .over{stroke:url(#deadlock-guard);stroke-width:29}\n.recorded-deadlock .page{fill:#ffffff}\n.recorded-deadlock text{fill:#1f2328}\n.recorded-deadlock .halo{stroke:#ffffff}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke:#d1d9e0}\n.recorded-deadlock .quiet{fill:#59636e}\n.recorded-deadlock .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-deadlock .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-deadlock .late{fill:#fdecec;stroke:#b91c26}\n.recorded-deadlock .blocked{stroke:#b91c26}\n.recorded-deadlock .stripe{stroke:#b91c26}\n.recorded-deadlock .tint{fill:#fdecec}\n.recorded-deadlock .hatch{stroke:#e5ab45}\n.recorded-deadlock .amber{fill:#fff0cf}\n.recorded-deadlock .end,.recorded-deadlock .lane,.recorded-deadlock .rail{stroke:#2a66ad}\n.recorded-deadlock .ribbon{stroke:#8a5000}\n.recorded-deadlock .inner{stroke:#fff0cf}\n.recorded-deadlock .held{fill:#8a5000}\n.recorded-deadlock .bad{fill:#b91c26}\n.recorded-deadlock .badline{stroke:#b91c26}\n.recorded-deadlock .good{fill:#1a7f37}\n.recorded-deadlock .goodline{stroke:#1a7f37}\n.recorded-deadlock .beat,.recorded-deadlock .moment{stroke:#59636e}\n.recorded-deadlock .gone{fill:#59636e}\n.recorded-deadlock .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-deadlock .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-deadlock .page{fill:#0d1117}\n.recorded-deadlock text{fill:#e6edf3}\n.recorded-deadlock .halo{stroke:#0d1117}\n.recorded-deadlock .rule,.recorded-deadlock .axis{stroke:#363d46}\n.recorded-deadlock .quiet{fill:#9aa4af}\n.recorded-deadlock .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-deadlock .other{fill:#1c2128;stroke:#7d8792}\n.recorded-deadlock .late{fill:#3a1518;stroke:#ff8079}\n.recorded-deadlock .blocked{stroke:#ff8079}\n.recorded-deadlock .stripe{stroke:#ff8079}\n.recorded-deadlock .tint{fill:#3a1518}\n.recorded-deadlock .hatch{stroke:#8a6420}\n.recorded-deadlock .amber{fill:#33260c}\n.recorded-deadlock .end,.recorded-deadlock .lane,.recorded-deadlock .rail{stroke:#6fb1fc}\n.recorded-deadlock .ribbon{stroke:#f0b04c}\n.recorded-deadlock .inner{stroke:#33260c}\n.recorded-deadlock .held{fill:#f0b04c}\n.recorded-deadlock .bad{fill:#ff8079}\n.recorded-deadlock .badline{stroke:#ff8079}\n.recorded-deadlock .good{fill:#4cc15f}\n.recorded-deadlock .goodline{stroke:#4cc15f}\n.recorded-deadlock .beat,.recorded-deadlock .moment{stroke:#9aa4af}\n.recorded-deadlock .gone{fill:#9aa4af}\n.recorded-deadlock .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-deadlock .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"deadlock-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"deadlock-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"774\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 288.5L630 288.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M415.2 95.5L415.2 278.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 188.5L660 188.5\"/>\n<path class=\"ribbon\" d=\"M90 188.5H203.8M203.3 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"inner\" d=\"M90 188.5H203.8M203.3 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"over\" d=\"M90 188.5H203.8M203.3 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"1\" data-to=\"25\"/>\n<path class=\"lane\" d=\"M90 265H378.5q7 0 7 -7V195.5q0 -7 7 -7\" data-from=\"0\" data-to=\"19\"/>\n<rect class=\"page\" x=\"90\" y=\"255\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M203.3 188.5q19 0 19 19V211.5q0 19 19 19H660\" data-from=\"2\" data-to=\"25\"/>\n<rect class=\"amber\" x=\"320.8\" y=\"220.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"90\" y=\"176.5\" width=\"113.3\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"2\"/>\n<rect class=\"task\" x=\"264.5\" y=\"180.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"3\" data-to=\"4\"/>\n<rect class=\"task\" x=\"283.4\" y=\"180.5\" width=\"6.3\" height=\"16\" rx=\"3\" data-from=\"5\" data-to=\"6\"/>\n<rect class=\"task\" x=\"299.6\" y=\"180.5\" width=\"5.9\" height=\"16\" rx=\"3\" data-from=\"7\" data-to=\"8\"/>\n<rect class=\"task\" x=\"320.1\" y=\"180.5\" width=\"6.2\" height=\"16\" rx=\"3\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"337.1\" y=\"180.5\" width=\"6.5\" height=\"16\" rx=\"3\" data-from=\"11\" data-to=\"12\"/>\n<rect class=\"task\" x=\"357.1\" y=\"180.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"376.5\" y=\"180.5\" width=\"6.1\" height=\"16\" rx=\"3\" data-from=\"17\" data-to=\"18\"/>\n<rect class=\"task\" x=\"392.5\" y=\"176.5\" width=\"267.5\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"405.5\" y=\"176.5\" width=\"254.5\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"25\"/>\n<rect class=\"blocked\" x=\"405.5\" y=\"176.5\" width=\"254.5\" height=\"24\" rx=\"3\" data-from=\"20\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"427.2\" y=\"178.5\" width=\"192.1\" height=\"20\" rx=\"3\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"beat\" d=\"M273.5 110.5L273.5 126.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"beat\" d=\"M311.5 110.5L311.5 126.5\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"beat\" d=\"M350.3 110.5L350.3 126.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"beat\" d=\"M410.6 110.5L410.6 126.5\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"tint\" x=\"415.6\" y=\"106.5\" width=\"244.4\" height=\"24\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"blocked\" x=\"415.6\" y=\"106.5\" width=\"244.4\" height=\"24\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"tint\" x=\"434.5\" y=\"108.5\" width=\"187.6\" height=\"20\" rx=\"3\" data-from=\"24\" data-to=\"24\"/>\n<path class=\"rail\" d=\"M415.2 106.5L415.2 130.5\" data-from=\"21\" data-to=\"25\"/>\n<path class=\"badline\" d=\"M399.5 182.5l12 12m0 -12l-12 12\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"badline\" d=\"M405.5 180.5L405.5 164.5\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"goodline\" d=\"M12 311.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M415.2 348.5L415.2 627.5\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"rule\" d=\"M90 371.5L660 371.5\"/>\n<path class=\"rule\" d=\"M90 441.5L660 441.5\"/>\n<path class=\"rule\" d=\"M90 483.5L614 483.5\"/>\n<rect class=\"gone\" x=\"610\" y=\"479.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"40\" data-to=\"40\"/>\n<path class=\"rule\" d=\"M90 606.5L603.5 606.5\"/>\n<rect class=\"gone\" x=\"599.5\" y=\"602.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"39\" data-to=\"39\"/>\n<path class=\"lane\" d=\"M90 572H543q7 0 7 -7V490.5q0 -7 7 -7\" data-from=\"15\" data-to=\"37\"/>\n<rect class=\"page\" x=\"251.8\" y=\"562\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"lane\" d=\"M90 545H418.4q7 0 7 7V599.5q0 7 7 7\" data-from=\"15\" data-to=\"31\"/>\n<rect class=\"page\" x=\"110\" y=\"535\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"lane\" d=\"M90 518H412q7 0 7 -7V490.5q0 -7 7 -7\" data-from=\"15\" data-to=\"30\"/>\n<rect class=\"page\" x=\"172.9\" y=\"508\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"15\" data-to=\"15\"/>\n<rect class=\"task\" x=\"363.8\" y=\"598.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"419.4\" y=\"598.5\" width=\"5.7\" height=\"16\" rx=\"2.9\" data-from=\"28\" data-to=\"29\"/>\n<rect class=\"task\" x=\"426\" y=\"471.5\" width=\"127.8\" height=\"24\" rx=\"3\" data-from=\"30\" data-to=\"36\"/>\n<path class=\"end\" d=\"M552.7 470.5L552.7 496.5\" data-from=\"36\" data-to=\"36\"/>\n<rect class=\"task\" x=\"432.4\" y=\"594.5\" width=\"119.9\" height=\"24\" rx=\"3\" data-from=\"31\" data-to=\"35\"/>\n<path class=\"end\" d=\"M551.4 593.5L551.4 619.5\" data-from=\"35\" data-to=\"35\"/>\n<rect class=\"task\" x=\"557\" y=\"471.5\" width=\"45.6\" height=\"24\" rx=\"3\" data-from=\"37\" data-to=\"38\"/>\n<path class=\"end\" d=\"M601.6 470.5L601.6 496.5\" data-from=\"38\" data-to=\"38\"/>\n<path class=\"beat\" d=\"M414.1 363.5L414.1 379.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rail\" d=\"M415.2 359.5L415.2 383.5\" data-from=\"22\" data-to=\"42\"/>\n<path class=\"rail\" d=\"M415.2 371.5H630m0 -12v24\" data-from=\"22\" data-to=\"42\"/>\n<rect class=\"page\" x=\"468.3\" y=\"361.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"42\" data-to=\"42\"/>\n<circle class=\"rung\" cx=\"418.7\" cy=\"441.5\" r=\"4.5\" data-from=\"27\" data-to=\"27\"/>\n<path class=\"goodline\" d=\"M624 371.5l5 6l8 -12\" data-from=\"42\" data-to=\"42\"/>\n<path class=\"goodline\" d=\"M630 379.5L630 394.5\" data-from=\"42\" data-to=\"42\"/>\n<path class=\"axis\" d=\"M90 639.5L630 639.5\"/>\n<path class=\"beat\" d=\"M214.6 639.5L214.6 644.5\"/>\n<path class=\"beat\" d=\"M327.7 639.5L327.7 644.5\"/>\n<path class=\"beat\" d=\"M415.2 639.5L415.2 644.5\"/>\n<rect class=\"task\" x=\"90\" y=\"699.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 706.5L228.3 706.5\"/>\n<path class=\"ribbon\" d=\"M492.4 706.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 706.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 706.5h18\" style=\"stroke-width:13\"/>\n<rect class=\"tint\" x=\"90\" y=\"723.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"723.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"beat\" d=\"M275.3 723.5L275.3 737.5\"/>\n<path class=\"end\" d=\"M481.8 723.5L481.8 737.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"750.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"489.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">The one thread waits for a lock that no thread holds</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"260.2\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, deadlock</text>\n<text class=\"strong\" x=\"292.2\" y=\"64\" textLength=\"49.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">: stuck</text>\n<text class=\"halo quiet\" x=\"380.1\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"253.2\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"194\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"quiet\" x=\"94\" y=\"270.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker waits for the next sample&#x27;s time</text>\n<text class=\"held strong\" x=\"324.8\" y=\"236\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver holds the guard</text>\n<text class=\"\" x=\"95.5\" y=\"194\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"431.2\" y=\"194\" textLength=\"184.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">worker waits for the guard</text>\n<text class=\"\" x=\"438.5\" y=\"124\" textLength=\"179.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"24\" data-to=\"24\">logout waits for the guard</text>\n<text class=\"halo bad\" x=\"198.6\" y=\"160\" textLength=\"413.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"20\" data-to=\"20\">the one thread blocks: nobody will resume the receiver</text>\n<text class=\"strong\" x=\"32\" y=\"317\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"317\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">: finished</text>\n<text class=\"halo quiet\" x=\"380.1\" y=\"343\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"22\" data-to=\"22\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"550.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"377\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"447\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"489\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"612\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"255.8\" y=\"577.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">pool: suspended</text>\n<text class=\"quiet\" x=\"114\" y=\"550.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"176.9\" y=\"523.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">receiver: suspended</text>\n<text class=\"\" x=\"461.4\" y=\"489\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">receiver</text>\n<text class=\"\" x=\"440.4\" y=\"612\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"31\" data-to=\"31\">worker: 4 rows</text>\n<text class=\"\" x=\"564.7\" y=\"489\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">pool</text>\n<text class=\"\" x=\"472.3\" y=\"377\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"427.7\" y=\"447\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">wait</text>\n<text class=\"halo good\" x=\"230.3\" y=\"409\" textLength=\"399.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"42\" data-to=\"42\">told, waited for, stopped: no lock, and all have ended</text>\n<text class=\"halo quiet\" x=\"188.4\" y=\"662\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">−20 ms</text>\n<text class=\"halo quiet\" x=\"301.5\" y=\"662\" textLength=\"52.5\" lengthAdjust=\"spacingAndGlyphs\">−10 ms</text>\n<text class=\"halo quiet\" x=\"410.7\" y=\"662\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"90\" y=\"684\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"712\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"712\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"712\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"736\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"736\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"496.8\" y=\"736\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"760\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "forced-stop",
@@ -796,7 +796,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "-5.052",
-"x": 99.3,
+"x": 99.6,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -805,8 +805,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.137",
-"x": 131.3,
+"ms": "-0.481",
+"x": 150.1,
 "y": 326.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -815,8 +815,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-4.117",
-"x": 140.4,
+"ms": "-0.454",
+"x": 160.5,
 "y": 326.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time, and does not go on.",
@@ -825,8 +825,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.288",
-"x": 192.3,
+"ms": "-0.185",
+"x": 186.9,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the shutdown.",
@@ -835,8 +835,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.285",
-"x": 192.8,
+"ms": "-0.182",
+"x": 187.4,
 "y": 118.5,
 "where": "window",
 "text": "The window is frozen.",
@@ -845,8 +845,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.284",
-"x": 193.1,
+"ms": "-0.181",
+"x": 187.8,
 "y": 160.5,
 "where": "window",
 "text": "The ladder's rung 'stop': the context is stopped.",
@@ -855,8 +855,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.219",
-"x": 208.0,
+"ms": "-0.133",
+"x": 197.3,
 "y": 202.5,
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
@@ -865,8 +865,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.192",
-"x": 214.1,
+"ms": "-0.062",
+"x": 211.4,
 "y": 326.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -875,8 +875,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.083",
-"x": 225.3,
+"ms": "-0.026",
+"x": 218.7,
 "y": 118.5,
 "where": "window",
 "text": "The window is alive again, after 0.2 ms.",
@@ -885,8 +885,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.074",
-"x": 226.3,
+"ms": "-0.024",
+"x": 219.1,
 "y": 118.5,
 "where": "window",
 "text": "The shutdown has returned, after 0.2 ms.",
@@ -896,7 +896,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 236.5,
+"x": 223.6,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -906,7 +906,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 236.5,
+"x": 223.6,
 "y": 440.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -915,8 +915,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.003",
-"x": 236.8,
+"ms": "0.002",
+"x": 223.9,
 "y": 118.5,
 "where": "window",
 "text": "The logout has returned, after 0.0 ms.",
@@ -926,7 +926,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.123",
-"x": 250.6,
+"x": 238.4,
 "y": 510.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -936,7 +936,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.125",
-"x": 250.8,
+"x": 238.7,
 "y": 510.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -946,7 +946,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.146",
-"x": 255.1,
+"x": 243.2,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
@@ -956,7 +956,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.167",
-"x": 264.3,
+"x": 252.6,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Event receiver is suspended.",
@@ -966,7 +966,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.189",
-"x": 268.7,
+"x": 257.3,
 "y": 552.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
@@ -976,7 +976,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.437",
-"x": 291.6,
+"x": 281.3,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -986,7 +986,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.442",
-"x": 295.8,
+"x": 285.5,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -996,7 +996,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.485",
-"x": 330.0,
+"x": 320.0,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -1006,7 +1006,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.598",
-"x": 420.3,
+"x": 410.8,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
@@ -1016,7 +1016,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.604",
-"x": 425.2,
+"x": 415.8,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Time-series worker has ended.",
@@ -1026,7 +1026,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.651",
-"x": 433.1,
+"x": 424.1,
 "y": 552.5,
 "where": "runtime 1",
 "text": "Event receiver has ended.",
@@ -1036,7 +1036,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.658",
-"x": 437.7,
+"x": 428.9,
 "y": 552.5,
 "where": "runtime 1",
 "text": "Pool goes on, on runtime 1.",
@@ -1046,7 +1046,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.766",
-"x": 494.2,
+"x": 486.0,
 "y": 552.5,
 "where": "runtime 1",
 "text": "Pool has ended.",
@@ -1056,7 +1056,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.793",
-"x": 499.3,
+"x": 491.5,
 "y": 675.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -1066,7 +1066,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.847",
-"x": 517.0,
+"x": 509.6,
 "y": 552.5,
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
@@ -1076,7 +1076,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.924",
-"x": 523.9,
+"x": 516.9,
 "y": 510.5,
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
@@ -1086,7 +1086,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "1.050",
-"x": 535.1,
+"x": 528.8,
 "y": 440.5,
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
@@ -1410,7 +1410,7 @@ const recordings = [
 99.5,
 708.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-forced-stop\" width=\"640\" height=\"843\" viewBox=\"0 0 640 843\" role=\"img\" aria-labelledby=\"forced-stop-title forced-stop-desc\">\n<title id=\"forced-stop-title\">Stopping the threads does not end the tasks</title>\n<desc id=\"forced-stop-desc\">Stopping the threads does not end the tasks. Broken: nobody will resume this: the threads are gone. Correct: told, waited for, and only then stopped: nothing is lost. In order: -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -4.14 ms, broken: Time-series worker goes on, on runtime 2; -4.12 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on; -0.29 ms, broken: The window begins the shutdown; -0.29 ms, broken: The window is frozen; -0.28 ms, broken: The ladder&#x27;s rung &#x27;stop&#x27;: the context is stopped; -0.22 ms, broken: Runtime 1 ends; -0.19 ms, broken: Runtime 2 ends; -0.08 ms, broken: The window is alive again, after 0.2 ms; -0.07 ms, broken: The shutdown has returned, after 0.2 ms; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The logout has returned, after 0.0 ms; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms.</desc>\n<metadata>arc-forced-stop.json sha256 71a5c7d644ccc104b579a431574755b7a4650d7954cdf34157811cc443d68182; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-forced-stop text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-forced-stop .strong,.recorded-forced-stop .bad,.recorded-forced-stop .good,.recorded-forced-stop .title{font-weight:bold}\n.recorded-forced-stop .title{font-size:20px}\n.recorded-forced-stop .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-forced-stop path,.recorded-forced-stop .rung{fill:none}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke-width:1}\n.recorded-forced-stop .blocked{fill:url(#forced-stop-blocked)}\n.recorded-forced-stop .stripe{stroke-width:1.2;opacity:.5}\n.recorded-forced-stop .hatch{stroke-width:2.6}\n.recorded-forced-stop .end{stroke-width:5}\n.recorded-forced-stop .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-forced-stop .rail,.recorded-forced-stop .beat,.recorded-forced-stop .rung{stroke-width:1.6}\n.recorded-forced-stop .cross{stroke-width:2}\n.recorded-forced-stop .badline,.recorded-forced-stop .goodline{stroke-width:2.4}\n.recorded-forced-stop .moment{stroke-dasharray:1 3}\n.recorded-forced-stop .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-forced-stop .ribbon{stroke-width:32}\n.recorded-forced-stop .inner{stroke-width:29}\n.recorded-forced-stop .over{stroke:url(#forced-stop-guard);stroke-width:29}\n.recorded-forced-stop .page{fill:#ffffff}\n.recorded-forced-stop text{fill:#1f2328}\n.recorded-forced-stop .halo{stroke:#ffffff}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke:#d1d9e0}\n.recorded-forced-stop .quiet{fill:#59636e}\n.recorded-forced-stop .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-forced-stop .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-forced-stop .late{fill:#fdecec;stroke:#b91c26}\n.recorded-forced-stop .blocked{stroke:#b91c26}\n.recorded-forced-stop .stripe{stroke:#b91c26}\n.recorded-forced-stop .tint{fill:#fdecec}\n.recorded-forced-stop .hatch{stroke:#e5ab45}\n.recorded-forced-stop .amber{fill:#fff0cf}\n.recorded-forced-stop .end,.recorded-forced-stop .lane,.recorded-forced-stop .rail{stroke:#2a66ad}\n.recorded-forced-stop .ribbon{stroke:#8a5000}\n.recorded-forced-stop .inner{stroke:#fff0cf}\n.recorded-forced-stop .held{fill:#8a5000}\n.recorded-forced-stop .bad{fill:#b91c26}\n.recorded-forced-stop .badline{stroke:#b91c26}\n.recorded-forced-stop .good{fill:#1a7f37}\n.recorded-forced-stop .goodline{stroke:#1a7f37}\n.recorded-forced-stop .beat,.recorded-forced-stop .moment{stroke:#59636e}\n.recorded-forced-stop .gone{fill:#59636e}\n.recorded-forced-stop .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-forced-stop .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-forced-stop .page{fill:#0d1117}\n.recorded-forced-stop text{fill:#e6edf3}\n.recorded-forced-stop .halo{stroke:#0d1117}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke:#363d46}\n.recorded-forced-stop .quiet{fill:#9aa4af}\n.recorded-forced-stop .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-forced-stop .other{fill:#1c2128;stroke:#7d8792}\n.recorded-forced-stop .late{fill:#3a1518;stroke:#ff8079}\n.recorded-forced-stop .blocked{stroke:#ff8079}\n.recorded-forced-stop .stripe{stroke:#ff8079}\n.recorded-forced-stop .tint{fill:#3a1518}\n.recorded-forced-stop .hatch{stroke:#8a6420}\n.recorded-forced-stop .amber{fill:#33260c}\n.recorded-forced-stop .end,.recorded-forced-stop .lane,.recorded-forced-stop .rail{stroke:#6fb1fc}\n.recorded-forced-stop .ribbon{stroke:#f0b04c}\n.recorded-forced-stop .inner{stroke:#33260c}\n.recorded-forced-stop .held{fill:#f0b04c}\n.recorded-forced-stop .bad{fill:#ff8079}\n.recorded-forced-stop .badline{stroke:#ff8079}\n.recorded-forced-stop .good{fill:#4cc15f}\n.recorded-forced-stop .goodline{stroke:#4cc15f}\n.recorded-forced-stop .beat,.recorded-forced-stop .moment{stroke:#9aa4af}\n.recorded-forced-stop .gone{fill:#9aa4af}\n.recorded-forced-stop .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-forced-stop .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"forced-stop-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"forced-stop-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"843\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 357.5L630 357.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M236.5 95.5L236.5 347.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 202.5L208 202.5\"/>\n<rect class=\"gone\" x=\"204\" y=\"198.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"rule\" d=\"M90 326.5L214.1 326.5\"/>\n<rect class=\"gone\" x=\"210.1\" y=\"322.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"lane\" d=\"M90 264H660\" data-from=\"2\" data-to=\"30\"/>\n<rect class=\"page\" x=\"275.8\" y=\"254\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 237H660\" data-from=\"2\" data-to=\"30\"/>\n<rect class=\"page\" x=\"210.5\" y=\"227\" width=\"281\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"131.3\" y=\"318.5\" width=\"9.1\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<path class=\"beat\" d=\"M186.3 110.5L186.3 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"beat\" d=\"M581.1 110.5L581.1 126.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"beat\" d=\"M630 110.5L630 126.5\" data-from=\"30\" data-to=\"30\"/>\n<rect class=\"tint\" x=\"192.8\" y=\"106.5\" width=\"32.4\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<rect class=\"blocked\" x=\"192.8\" y=\"106.5\" width=\"32.4\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<path class=\"rail\" d=\"M192.3 106.5L192.3 130.5\" data-from=\"4\" data-to=\"10\"/>\n<path class=\"rail\" d=\"M192.3 118.5H226.3m0 -12v24\" data-from=\"4\" data-to=\"10\"/>\n<path class=\"rail\" d=\"M236.5 106.5L236.5 130.5\" data-from=\"11\" data-to=\"13\"/>\n<path class=\"rail\" d=\"M236.5 118.5H236.8m0 -12v24\" data-from=\"11\" data-to=\"13\"/>\n<circle class=\"rung\" cx=\"193.1\" cy=\"160.5\" r=\"4.5\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"badline\" d=\"M208.1 258l12 12m0 -12l-12 12\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"badline\" d=\"M214.1 272L214.1 279.5\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"goodline\" d=\"M12 380.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M236.5 417.5L236.5 696.5\" data-from=\"12\" data-to=\"12\"/>\n<path class=\"rule\" d=\"M90 440.5L660 440.5\"/>\n<path class=\"rule\" d=\"M90 510.5L660 510.5\"/>\n<path class=\"rule\" d=\"M90 552.5L517 552.5\"/>\n<rect class=\"gone\" x=\"513\" y=\"548.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"28\" data-to=\"28\"/>\n<path class=\"rule\" d=\"M90 675.5L499.3 675.5\"/>\n<rect class=\"gone\" x=\"495.3\" y=\"671.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"27\" data-to=\"27\"/>\n<path class=\"lane\" d=\"M90 641H423.7q7 0 7 -7V559.5q0 -7 7 -7\" data-from=\"0\" data-to=\"25\"/>\n<rect class=\"page\" x=\"192.2\" y=\"631\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 614H277.6q7 0 7 7V668.5q0 7 7 7\" data-from=\"0\" data-to=\"19\"/>\n<rect class=\"page\" x=\"110.2\" y=\"604\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 587H254.7q7 0 7 -7V559.5q0 -7 7 -7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"94.3\" y=\"577\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"667.5\" width=\"9.3\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"255.1\" y=\"667.5\" width=\"9.2\" height=\"16\" rx=\"3\" data-from=\"16\" data-to=\"17\"/>\n<rect class=\"task\" x=\"268.7\" y=\"540.5\" width=\"164.3\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"24\"/>\n<path class=\"end\" d=\"M432.1 539.5L432.1 565.5\" data-from=\"24\" data-to=\"24\"/>\n<rect class=\"task\" x=\"291.6\" y=\"663.5\" width=\"133.6\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"23\"/>\n<path class=\"end\" d=\"M424.2 662.5L424.2 688.5\" data-from=\"23\" data-to=\"23\"/>\n<rect class=\"task\" x=\"437.7\" y=\"540.5\" width=\"56.4\" height=\"24\" rx=\"3\" data-from=\"25\" data-to=\"26\"/>\n<path class=\"end\" d=\"M493.2 539.5L493.2 565.5\" data-from=\"26\" data-to=\"26\"/>\n<path class=\"beat\" d=\"M230.2 432.5L230.2 448.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"rail\" d=\"M236.5 428.5L236.5 452.5\" data-from=\"12\" data-to=\"30\"/>\n<path class=\"rail\" d=\"M236.5 440.5H535.1m0 -12v24\" data-from=\"12\" data-to=\"30\"/>\n<rect class=\"page\" x=\"331.6\" y=\"430.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"30\" data-to=\"30\"/>\n<circle class=\"rung\" cx=\"250.8\" cy=\"510.5\" r=\"4.5\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"goodline\" d=\"M529.1 440.5l5 6l8 -12\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"goodline\" d=\"M535.1 448.5L535.1 463.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"axis\" d=\"M90 708.5L630 708.5\"/>\n<path class=\"beat\" d=\"M236.5 708.5L236.5 713.5\"/>\n<path class=\"beat\" d=\"M342.2 708.5L342.2 713.5\"/>\n<path class=\"beat\" d=\"M582.8 708.5L582.8 713.5\"/>\n<rect class=\"task\" x=\"90\" y=\"768.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 775.5L228.3 775.5\"/>\n<rect class=\"tint\" x=\"90\" y=\"792.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"792.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"beat\" d=\"M275.3 792.5L275.3 806.5\"/>\n<rect class=\"gone\" x=\"477.8\" y=\"795.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n<path class=\"end\" d=\"M99 816.5L99 830.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"419.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">Stopping the threads does not end the tasks</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"254.4\" lengthAdjust=\"spacingAndGlyphs\">Broken: arc_problem, forced-stop</text>\n<text class=\"strong\" x=\"286.4\" y=\"64\" textLength=\"36.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">: lost</text>\n<text class=\"halo quiet\" x=\"201.4\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"11\" data-to=\"11\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"256\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"208\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"332\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"279.8\" y=\"269.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"214.5\" y=\"242.5\" textLength=\"273\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver waits for the server&#x27;s next line</text>\n<text class=\"halo\" x=\"244.8\" y=\"124\" textLength=\"137.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">logout has returned</text>\n<text class=\"halo\" x=\"202.1\" y=\"166\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">stop</text>\n<text class=\"halo bad\" x=\"60\" y=\"294\" textLength=\"345.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">nobody will resume this: the threads are gone</text>\n<text class=\"strong\" x=\"32\" y=\"386\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"386\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">: finished</text>\n<text class=\"halo quiet\" x=\"201.4\" y=\"412\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"619.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"446\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"516\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"558\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"681\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"196.2\" y=\"646.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"114.2\" y=\"619.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"98.3\" y=\"592.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"\" x=\"322.4\" y=\"558\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">receiver</text>\n<text class=\"\" x=\"306.4\" y=\"681\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">worker: 4 rows</text>\n<text class=\"\" x=\"450.8\" y=\"558\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">pool</text>\n<text class=\"\" x=\"335.6\" y=\"446\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"259.8\" y=\"516\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">wait</text>\n<text class=\"halo good\" x=\"226.5\" y=\"478\" textLength=\"403.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">told, waited for, and only then stopped: nothing is lost</text>\n<text class=\"halo quiet\" x=\"232.1\" y=\"731\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"318.2\" y=\"731\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"565.5\" y=\"731\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"753\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"781\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"781\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"114\" y=\"805\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"805\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"496.8\" y=\"805\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"829\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-forced-stop\" width=\"640\" height=\"843\" viewBox=\"0 0 640 843\" role=\"img\" aria-labelledby=\"forced-stop-title forced-stop-desc\">\n<title id=\"forced-stop-title\">Stopping the threads does not end the tasks</title>\n<desc id=\"forced-stop-desc\">Stopping the threads does not end the tasks. Broken: nobody will resume this: the threads are gone. Correct: told, waited for, and only then stopped: nothing is lost. In order: -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.48 ms, broken: Time-series worker goes on, on runtime 2; -0.45 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on; -0.19 ms, broken: The window begins the shutdown; -0.18 ms, broken: The window is frozen; -0.18 ms, broken: The ladder&#x27;s rung &#x27;stop&#x27;: the context is stopped; -0.13 ms, broken: Runtime 1 ends; -0.06 ms, broken: Runtime 2 ends; -0.03 ms, broken: The window is alive again, after 0.2 ms; -0.02 ms, broken: The shutdown has returned, after 0.2 ms; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The logout has returned, after 0.0 ms; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms.</desc>\n<metadata>arc-forced-stop.json sha256 f6ca1a7972e604a08d1bab5825840a9d035fb113a4d91d93b69260ab09fdc7e4; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-forced-stop text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-forced-stop .strong,.recorded-forced-stop .bad,.recorded-forced-stop .good,.recorded-forced-stop .title{font-weight:bold}\n.recorded-forced-stop .title{font-size:20px}\n.recorded-forced-stop .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-forced-stop path,.recorded-forced-stop .rung{fill:none}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke-width:1}\n.recorded-forced-stop .blocked{fill:url(#forced-stop-blocked)}\n.recorded-forced-stop .stripe{stroke-width:1.2;opacity:.5}\n.recorded-forced-stop .hatch{stroke-width:2.6}\n.recorded-forced-stop .end{stroke-width:5}\n.recorded-forced-stop .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-forced-stop .rail,.recorded-forced-stop .beat,.recorded-forced-stop .rung{stroke-width:1.6}\n.recorded-forced-stop .cross{stroke-width:2}\n.recorded-forced-stop .badline,.recorded-forced-stop .goodline{stroke-width:2.4}\n.recorded-forced-stop .moment{stroke-dasharray:1 3}\n.recorded-forced-stop .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-forced-stop .ribbon{stroke-width:32}\n.recorded-forced-stop .inner{stroke-width:29}\n.recorded-forced-stop .over{stroke:url(#forced-stop-guard);stroke-width:29}\n.recorded-forced-stop .page{fill:#ffffff}\n.recorded-forced-stop text{fill:#1f2328}\n.recorded-forced-stop .halo{stroke:#ffffff}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke:#d1d9e0}\n.recorded-forced-stop .quiet{fill:#59636e}\n.recorded-forced-stop .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-forced-stop .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-forced-stop .late{fill:#fdecec;stroke:#b91c26}\n.recorded-forced-stop .blocked{stroke:#b91c26}\n.recorded-forced-stop .stripe{stroke:#b91c26}\n.recorded-forced-stop .tint{fill:#fdecec}\n.recorded-forced-stop .hatch{stroke:#e5ab45}\n.recorded-forced-stop .amber{fill:#fff0cf}\n.recorded-forced-stop .end,.recorded-forced-stop .lane,.recorded-forced-stop .rail{stroke:#2a66ad}\n.recorded-forced-stop .ribbon{stroke:#8a5000}\n.recorded-forced-stop .inner{stroke:#fff0cf}\n.recorded-forced-stop .held{fill:#8a5000}\n.recorded-forced-stop .bad{fill:#b91c26}\n.recorded-forced-stop .badline{stroke:#b91c26}\n.recorded-forced-stop .good{fill:#1a7f37}\n.recorded-forced-stop .goodline{stroke:#1a7f37}\n.recorded-forced-stop .beat,.recorded-forced-stop .moment{stroke:#59636e}\n.recorded-forced-stop .gone{fill:#59636e}\n.recorded-forced-stop .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-forced-stop .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-forced-stop .page{fill:#0d1117}\n.recorded-forced-stop text{fill:#e6edf3}\n.recorded-forced-stop .halo{stroke:#0d1117}\n.recorded-forced-stop .rule,.recorded-forced-stop .axis{stroke:#363d46}\n.recorded-forced-stop .quiet{fill:#9aa4af}\n.recorded-forced-stop .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-forced-stop .other{fill:#1c2128;stroke:#7d8792}\n.recorded-forced-stop .late{fill:#3a1518;stroke:#ff8079}\n.recorded-forced-stop .blocked{stroke:#ff8079}\n.recorded-forced-stop .stripe{stroke:#ff8079}\n.recorded-forced-stop .tint{fill:#3a1518}\n.recorded-forced-stop .hatch{stroke:#8a6420}\n.recorded-forced-stop .amber{fill:#33260c}\n.recorded-forced-stop .end,.recorded-forced-stop .lane,.recorded-forced-stop .rail{stroke:#6fb1fc}\n.recorded-forced-stop .ribbon{stroke:#f0b04c}\n.recorded-forced-stop .inner{stroke:#33260c}\n.recorded-forced-stop .held{fill:#f0b04c}\n.recorded-forced-stop .bad{fill:#ff8079}\n.recorded-forced-stop .badline{stroke:#ff8079}\n.recorded-forced-stop .good{fill:#4cc15f}\n.recorded-forced-stop .goodline{stroke:#4cc15f}\n.recorded-forced-stop .beat,.recorded-forced-stop .moment{stroke:#9aa4af}\n.recorded-forced-stop .gone{fill:#9aa4af}\n.recorded-forced-stop .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-forced-stop .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"forced-stop-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"forced-stop-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"843\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 357.5L630 357.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M223.6 95.5L223.6 347.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 202.5L197.3 202.5\"/>\n<rect class=\"gone\" x=\"193.3\" y=\"198.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"rule\" d=\"M90 326.5L211.4 326.5\"/>\n<rect class=\"gone\" x=\"207.4\" y=\"322.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"lane\" d=\"M90 264H660\" data-from=\"2\" data-to=\"30\"/>\n<rect class=\"page\" x=\"274.5\" y=\"254\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 237H660\" data-from=\"2\" data-to=\"30\"/>\n<rect class=\"page\" x=\"210.5\" y=\"227\" width=\"281\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"150.1\" y=\"318.5\" width=\"10.5\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<path class=\"beat\" d=\"M181.2 110.5L181.2 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"beat\" d=\"M577.5 110.5L577.5 126.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"beat\" d=\"M630 110.5L630 126.5\" data-from=\"30\" data-to=\"30\"/>\n<rect class=\"tint\" x=\"187.4\" y=\"106.5\" width=\"31.2\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<rect class=\"blocked\" x=\"187.4\" y=\"106.5\" width=\"31.2\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"9\"/>\n<path class=\"rail\" d=\"M186.9 106.5L186.9 130.5\" data-from=\"4\" data-to=\"10\"/>\n<path class=\"rail\" d=\"M186.9 118.5H219.1m0 -12v24\" data-from=\"4\" data-to=\"10\"/>\n<path class=\"rail\" d=\"M223.6 106.5L223.6 130.5\" data-from=\"11\" data-to=\"13\"/>\n<path class=\"rail\" d=\"M223.6 118.5H223.9m0 -12v24\" data-from=\"11\" data-to=\"13\"/>\n<circle class=\"rung\" cx=\"187.8\" cy=\"160.5\" r=\"4.5\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"badline\" d=\"M205.4 258l12 12m0 -12l-12 12\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"badline\" d=\"M211.4 272L211.4 279.5\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"goodline\" d=\"M12 380.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M223.6 417.5L223.6 696.5\" data-from=\"12\" data-to=\"12\"/>\n<path class=\"rule\" d=\"M90 440.5L660 440.5\"/>\n<path class=\"rule\" d=\"M90 510.5L660 510.5\"/>\n<path class=\"rule\" d=\"M90 552.5L509.6 552.5\"/>\n<rect class=\"gone\" x=\"505.6\" y=\"548.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"28\" data-to=\"28\"/>\n<path class=\"rule\" d=\"M90 675.5L491.5 675.5\"/>\n<rect class=\"gone\" x=\"487.5\" y=\"671.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"27\" data-to=\"27\"/>\n<path class=\"lane\" d=\"M90 641H414.9q7 0 7 -7V559.5q0 -7 7 -7\" data-from=\"0\" data-to=\"25\"/>\n<rect class=\"page\" x=\"187.7\" y=\"631\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 614H267.3q7 0 7 7V668.5q0 7 7 7\" data-from=\"0\" data-to=\"19\"/>\n<rect class=\"page\" x=\"105.1\" y=\"604\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 587H243.3q7 0 7 -7V559.5q0 -7 7 -7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"88.6\" y=\"577\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"667.5\" width=\"9.6\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"243.2\" y=\"667.5\" width=\"9.4\" height=\"16\" rx=\"3\" data-from=\"16\" data-to=\"17\"/>\n<rect class=\"task\" x=\"257.3\" y=\"540.5\" width=\"166.8\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"24\"/>\n<path class=\"end\" d=\"M423.1 539.5L423.1 565.5\" data-from=\"24\" data-to=\"24\"/>\n<rect class=\"task\" x=\"281.3\" y=\"663.5\" width=\"134.5\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"23\"/>\n<path class=\"end\" d=\"M414.8 662.5L414.8 688.5\" data-from=\"23\" data-to=\"23\"/>\n<rect class=\"task\" x=\"428.9\" y=\"540.5\" width=\"57.2\" height=\"24\" rx=\"3\" data-from=\"25\" data-to=\"26\"/>\n<path class=\"end\" d=\"M485 539.5L485 565.5\" data-from=\"26\" data-to=\"26\"/>\n<path class=\"beat\" d=\"M216.9 432.5L216.9 448.5\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"rail\" d=\"M223.6 428.5L223.6 452.5\" data-from=\"12\" data-to=\"30\"/>\n<path class=\"rail\" d=\"M223.6 440.5H528.8m0 -12v24\" data-from=\"12\" data-to=\"30\"/>\n<rect class=\"page\" x=\"321.9\" y=\"430.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"30\" data-to=\"30\"/>\n<circle class=\"rung\" cx=\"238.7\" cy=\"510.5\" r=\"4.5\" data-from=\"15\" data-to=\"15\"/>\n<path class=\"goodline\" d=\"M522.8 440.5l5 6l8 -12\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"goodline\" d=\"M528.8 448.5L528.8 463.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"axis\" d=\"M90 708.5L630 708.5\"/>\n<path class=\"beat\" d=\"M133.3 708.5L133.3 713.5\"/>\n<path class=\"beat\" d=\"M223.6 708.5L223.6 713.5\"/>\n<path class=\"beat\" d=\"M332.3 708.5L332.3 713.5\"/>\n<path class=\"beat\" d=\"M578.5 708.5L578.5 713.5\"/>\n<rect class=\"task\" x=\"90\" y=\"768.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 775.5L228.3 775.5\"/>\n<rect class=\"tint\" x=\"90\" y=\"792.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<rect class=\"blocked\" x=\"90\" y=\"792.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"beat\" d=\"M275.3 792.5L275.3 806.5\"/>\n<rect class=\"gone\" x=\"477.8\" y=\"795.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n<path class=\"end\" d=\"M99 816.5L99 830.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"419.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">Stopping the threads does not end the tasks</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"254.4\" lengthAdjust=\"spacingAndGlyphs\">Broken: arc_problem, forced-stop</text>\n<text class=\"strong\" x=\"286.4\" y=\"64\" textLength=\"36.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">: lost</text>\n<text class=\"halo quiet\" x=\"188.5\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"11\" data-to=\"11\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"256\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"208\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"332\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"278.5\" y=\"269.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"214.5\" y=\"242.5\" textLength=\"273\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver waits for the server&#x27;s next line</text>\n<text class=\"halo\" x=\"231.9\" y=\"124\" textLength=\"137.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">logout has returned</text>\n<text class=\"halo\" x=\"196.8\" y=\"166\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">stop</text>\n<text class=\"halo bad\" x=\"60\" y=\"294\" textLength=\"345.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">nobody will resume this: the threads are gone</text>\n<text class=\"strong\" x=\"32\" y=\"386\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"386\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">: finished</text>\n<text class=\"halo quiet\" x=\"188.5\" y=\"412\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"619.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"446\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"516\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"558\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"681\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"191.7\" y=\"646.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"109.1\" y=\"619.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"92.6\" y=\"592.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"\" x=\"312.3\" y=\"558\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">receiver</text>\n<text class=\"\" x=\"296.6\" y=\"681\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">worker: 4 rows</text>\n<text class=\"\" x=\"442.3\" y=\"558\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">pool</text>\n<text class=\"\" x=\"325.9\" y=\"446\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"247.7\" y=\"516\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"15\" data-to=\"15\">wait</text>\n<text class=\"halo good\" x=\"226.5\" y=\"478\" textLength=\"403.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">told, waited for, and only then stopped: nothing is lost</text>\n<text class=\"halo quiet\" x=\"111.5\" y=\"731\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−2 ms</text>\n<text class=\"halo quiet\" x=\"219.1\" y=\"731\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"308.3\" y=\"731\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"561.1\" y=\"731\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"753\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"781\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"781\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"114\" y=\"805\" textLength=\"134.3\" lengthAdjust=\"spacingAndGlyphs\">a thread is blocked</text>\n<text class=\"halo quiet\" x=\"290.3\" y=\"805\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"496.8\" y=\"805\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"829\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "leak",
@@ -1441,7 +1441,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "-5.052",
-"x": 96.6,
+"x": 95.6,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1450,18 +1450,28 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.953",
-"x": 113.8,
+"ms": "-1.805",
+"x": 102.3,
 "y": 256.5,
 "where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2.",
+"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": 1
 },
 {
 "panel": 0,
-"ms": "-0.935",
-"x": 120.2,
+"ms": "-1.551",
+"x": 211.3,
+"y": 256.5,
+"where": "runtime 2",
+"text": "Time-series worker stores 8 rows.",
+"note": "",
+"source": 2
+},
+{
+"panel": 0,
+"ms": "-1.535",
+"x": 218.4,
 "y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1471,67 +1481,67 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 134.5,
+"x": 225.0,
 "y": 118.5,
-"where": "window",
-"text": "The window begins the logout.",
-"note": "",
-"source": 2
-},
-{
-"panel": 1,
-"ms": "0.000",
-"x": 134.5,
-"y": 398.5,
 "where": "window",
 "text": "The window begins the logout.",
 "note": "",
 "source": 3
 },
 {
-"panel": 0,
-"ms": "0.003",
-"x": 134.6,
-"y": 118.5,
+"panel": 1,
+"ms": "0.000",
+"x": 225.0,
+"y": 398.5,
 "where": "window",
-"text": "The logout has returned, after 0.0 ms.",
+"text": "The window begins the logout.",
 "note": "",
 "source": 4
 },
 {
-"panel": 1,
-"ms": "0.123",
-"x": 139.7,
-"y": 468.5,
-"where": "ladder",
-"text": "The ladder begins the shutdown.",
+"panel": 0,
+"ms": "0.004",
+"x": 225.0,
+"y": 118.5,
+"where": "window",
+"text": "The logout has returned, after 0.0 ms.",
 "note": "",
 "source": 5
 },
 {
 "panel": 1,
-"ms": "0.125",
-"x": 139.8,
+"ms": "0.123",
+"x": 227.1,
 "y": 468.5,
 "where": "ladder",
-"text": "The ladder's rung 'wait': until all frames are gone.",
+"text": "The ladder begins the shutdown.",
 "note": "",
 "source": 6
 },
 {
 "panel": 1,
-"ms": "0.146",
-"x": 141.4,
-"y": 633.5,
-"where": "runtime 2",
-"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
+"ms": "0.125",
+"x": 227.1,
+"y": 468.5,
+"where": "ladder",
+"text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
 "source": 7
 },
 {
 "panel": 1,
+"ms": "0.146",
+"x": 227.8,
+"y": 633.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
+"note": "",
+"source": 8
+},
+{
+"panel": 1,
 "ms": "0.167",
-"x": 147.9,
+"x": 233.4,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Event receiver is suspended.",
@@ -1541,7 +1551,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.189",
-"x": 149.5,
+"x": 234.1,
 "y": 510.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
@@ -1551,7 +1561,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.437",
-"x": 159.9,
+"x": 240.0,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -1561,7 +1571,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.442",
-"x": 163.7,
+"x": 240.1,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -1571,7 +1581,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.485",
-"x": 195.3,
+"x": 241.1,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -1579,59 +1589,79 @@ const recordings = [
 "source": -1
 },
 {
-"panel": 1,
-"ms": "0.598",
-"x": 278.4,
-"y": 633.5,
+"panel": 0,
+"ms": "0.506",
+"x": 241.5,
+"y": 256.5,
 "where": "runtime 2",
-"text": "Time-series worker stores 4 rows.",
+"text": "Time-series worker goes on, on runtime 2.",
 "note": "",
-"source": 8
+"source": 1
+},
+{
+"panel": 0,
+"ms": "0.531",
+"x": 247.3,
+"y": 256.5,
+"where": "runtime 2",
+"text": "Time-series worker is suspended: it waits for the next sample's time.",
+"note": "",
+"source": 1
 },
 {
 "panel": 1,
-"ms": "0.604",
-"x": 283.0,
+"ms": "0.598",
+"x": 351.2,
 "y": 633.5,
 "where": "runtime 2",
-"text": "Time-series worker has ended.",
+"text": "Time-series worker stores 4 rows.",
 "note": "",
 "source": 9
 },
 {
 "panel": 1,
-"ms": "0.651",
-"x": 285.9,
-"y": 510.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
+"ms": "0.604",
+"x": 360.9,
+"y": 633.5,
+"where": "runtime 2",
+"text": "Time-series worker has ended.",
 "note": "",
 "source": 10
 },
 {
 "panel": 1,
-"ms": "0.658",
-"x": 289.5,
+"ms": "0.651",
+"x": 362.0,
 "y": 510.5,
 "where": "runtime 1",
-"text": "Pool goes on, on runtime 1.",
+"text": "Event receiver has ended.",
 "note": "",
 "source": 11
 },
 {
 "panel": 1,
-"ms": "0.766",
-"x": 337.6,
+"ms": "0.658",
+"x": 365.3,
 "y": 510.5,
 "where": "runtime 1",
-"text": "Pool has ended.",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": 12
 },
 {
 "panel": 1,
+"ms": "0.766",
+"x": 410.5,
+"y": 510.5,
+"where": "runtime 1",
+"text": "Pool has ended.",
+"note": "",
+"source": 13
+},
+{
+"panel": 1,
 "ms": "0.793",
-"x": 339.5,
+"x": 411.3,
 "y": 633.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -1641,7 +1671,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.847",
-"x": 351.7,
+"x": 421.6,
 "y": 510.5,
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
@@ -1651,27 +1681,27 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.924",
-"x": 354.2,
+"x": 422.6,
 "y": 468.5,
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
-"source": 13
+"source": 14
 },
 {
 "panel": 1,
 "ms": "1.050",
-"x": 358.3,
+"x": 424.3,
 "y": 398.5,
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "told, waited for, stopped: after the logout nothing runs",
-"source": 14
+"source": 15
 },
 {
 "panel": 0,
-"ms": "1.098",
-"x": 361.3,
+"ms": "2.563",
+"x": 429.8,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
@@ -1680,8 +1710,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "1.119",
-"x": 367.8,
+"ms": "2.605",
+"x": 435.9,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1690,8 +1720,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "3.153",
-"x": 385.5,
+"ms": "4.643",
+"x": 444.9,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -1700,8 +1730,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "3.174",
-"x": 392.1,
+"ms": "4.681",
+"x": 450.9,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1710,8 +1740,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "5.196",
-"x": 411.4,
+"ms": "6.711",
+"x": 460.7,
 "y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
@@ -1720,8 +1750,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "5.211",
-"x": 417.6,
+"ms": "6.742",
+"x": 466.6,
 "y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1730,8 +1760,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "7.253",
-"x": 435.2,
+"ms": "8.785",
+"x": 475.6,
 "y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -1740,8 +1770,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "7.276",
-"x": 441.9,
+"ms": "8.819",
+"x": 481.5,
 "y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1750,8 +1780,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "9.299",
-"x": 456.6,
+"ms": "10.855",
+"x": 487.4,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
@@ -1760,8 +1790,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "9.314",
-"x": 462.7,
+"ms": "10.881",
+"x": 493.2,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1770,8 +1800,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "11.344",
-"x": 489.9,
+"ms": "12.935",
+"x": 502.2,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker goes on, on runtime 1.",
@@ -1780,8 +1810,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "11.365",
-"x": 496.5,
+"ms": "12.970",
+"x": 508.1,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -1790,8 +1820,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "13.401",
-"x": 511.2,
+"ms": "15.009",
+"x": 514.1,
 "y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
@@ -1800,21 +1830,21 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "13.542",
-"x": 622.1,
+"ms": "15.225",
+"x": 622.0,
 "y": 256.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 8 rows, after the logout has returned.",
 "note": "rows for a user who has logged out: nothing told the worker to end",
-"source": 15
+"source": 2
 },
 {
 "panel": 0,
-"ms": "13.552",
+"ms": "15.241",
 "x": 630.0,
 "y": 256.5,
 "where": "runtime 2",
-"text": "Time-series worker is suspended: it waits for the next sample's time, and does not go on.",
+"text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
 "source": 1
 }
@@ -1850,6 +1880,22 @@ const recordings = [
 "  ++session->activity->samples_taken;",
 "  if (batch.size() == batch_size) co_await flush(session, batch);",
 "}"
+]
+},
+{
+"file": "broken-example/arc_problem/client.cpp",
+"first": 92,
+"mark": 4,
+"lines": [
+"",
+"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
+"  if (batch.empty()) co_return;",
+"  const Lease connection = co_await session->pool.acquire();",
+"  connection->insert_samples(session->user, batch);",
+"  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());",
+"  batch.clear();",
+"}",
+""
 ]
 },
 {
@@ -2059,27 +2105,11 @@ const recordings = [
 "",
 "// [receive]"
 ]
-},
-{
-"file": "broken-example/arc_problem/client.cpp",
-"first": 92,
-"mark": 4,
-"lines": [
-"",
-"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
-"  if (batch.empty()) co_return;",
-"  const Lease connection = co_await session->pool.acquire();",
-"  connection->insert_samples(session->user, batch);",
-"  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());",
-"  batch.clear();",
-"}",
-""
-]
 }
 ],
 "questions": [
 {
-"step": 24,
+"step": 16,
 "question": "The client has let go of the runtime, and the logout has returned. The time for the worker's next sample comes.",
 "answers": [
 "Nothing happens: the runtime went with its last owner",
@@ -2089,7 +2119,7 @@ const recordings = [
 "because": "The worker's frame is an owner as well, and it runs for as long as it owns."
 },
 {
-"step": 9,
+"step": 10,
 "question": "The other program's logout has told its tasks, and waits for them. The receiver is suspended in a read that the server may never answer.",
 "answers": [
 "It goes on: the read is cancelled",
@@ -2103,7 +2133,7 @@ const recordings = [
 99.5,
 666.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-leak\" width=\"640\" height=\"801\" viewBox=\"0 0 640 801\" role=\"img\" aria-labelledby=\"leak-title leak-desc\">\n<title id=\"leak-title\">Letting go of the runtime ends nothing</title>\n<desc id=\"leak-desc\">Letting go of the runtime ends nothing. Broken: rows for a user who has logged out: nothing told the worker to end. Correct: told, waited for, stopped: after the logout nothing runs. In order: -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.95 ms, broken: Time-series worker goes on, on runtime 2; -0.93 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The logout has returned, after 0.0 ms; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms; 1.10 ms, broken: Time-series worker goes on, on runtime 1: it had left runtime 2; 1.12 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 3.15 ms, broken: Time-series worker goes on, on runtime 1; 3.17 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 5.20 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; 5.21 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 7.25 ms, broken: Time-series worker goes on, on runtime 2; 7.28 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 9.30 ms, broken: Time-series worker goes on, on runtime 1: it had left runtime 2; 9.31 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 11.34 ms, broken: Time-series worker goes on, on runtime 1; 11.37 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 13.40 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; 13.54 ms, broken: Time-series worker stores 8 rows, after the logout has returned; 13.55 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time, and does not go on.</desc>\n<metadata>arc-leak.json sha256 5f41191eb1ff460fae21f8e3d2cd0a6978553010cb2cb40b0cb3ca206d1e1d76; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-leak text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-leak .strong,.recorded-leak .bad,.recorded-leak .good,.recorded-leak .title{font-weight:bold}\n.recorded-leak .title{font-size:20px}\n.recorded-leak .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-leak path,.recorded-leak .rung{fill:none}\n.recorded-leak .rule,.recorded-leak .axis{stroke-width:1}\n.recorded-leak .blocked{fill:url(#leak-blocked)}\n.recorded-leak .stripe{stroke-width:1.2;opacity:.5}\n.recorded-leak .hatch{stroke-width:2.6}\n.recorded-leak .end{stroke-width:5}\n.recorded-leak .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-leak .rail,.recorded-leak .beat,.recorded-leak .rung{stroke-width:1.6}\n.recorded-leak .cross{stroke-width:2}\n.recorded-leak .badline,.recorded-leak .goodline{stroke-width:2.4}\n.recorded-leak .moment{stroke-dasharray:1 3}\n.recorded-leak .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-leak .ribbon{stroke-width:32}\n.recorded-leak .inner{stroke-width:29}\n.recorded-leak .over{stroke:url(#leak-guard);stroke-width:29}\n.recorded-leak .page{fill:#ffffff}\n.recorded-leak text{fill:#1f2328}\n.recorded-leak .halo{stroke:#ffffff}\n.recorded-leak .rule,.recorded-leak .axis{stroke:#d1d9e0}\n.recorded-leak .quiet{fill:#59636e}\n.recorded-leak .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-leak .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-leak .late{fill:#fdecec;stroke:#b91c26}\n.recorded-leak .blocked{stroke:#b91c26}\n.recorded-leak .stripe{stroke:#b91c26}\n.recorded-leak .tint{fill:#fdecec}\n.recorded-leak .hatch{stroke:#e5ab45}\n.recorded-leak .amber{fill:#fff0cf}\n.recorded-leak .end,.recorded-leak .lane,.recorded-leak .rail{stroke:#2a66ad}\n.recorded-leak .ribbon{stroke:#8a5000}\n.recorded-leak .inner{stroke:#fff0cf}\n.recorded-leak .held{fill:#8a5000}\n.recorded-leak .bad{fill:#b91c26}\n.recorded-leak .badline{stroke:#b91c26}\n.recorded-leak .good{fill:#1a7f37}\n.recorded-leak .goodline{stroke:#1a7f37}\n.recorded-leak .beat,.recorded-leak .moment{stroke:#59636e}\n.recorded-leak .gone{fill:#59636e}\n.recorded-leak .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-leak .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-leak .page{fill:#0d1117}\n.recorded-leak text{fill:#e6edf3}\n.recorded-leak .halo{stroke:#0d1117}\n.recorded-leak .rule,.recorded-leak .axis{stroke:#363d46}\n.recorded-leak .quiet{fill:#9aa4af}\n.recorded-leak .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-leak .other{fill:#1c2128;stroke:#7d8792}\n.recorded-leak .late{fill:#3a1518;stroke:#ff8079}\n.recorded-leak .blocked{stroke:#ff8079}\n.recorded-leak .stripe{stroke:#ff8079}\n.recorded-leak .tint{fill:#3a1518}\n.recorded-leak .hatch{stroke:#8a6420}\n.recorded-leak .amber{fill:#33260c}\n.recorded-leak .end,.recorded-leak .lane,.recorded-leak .rail{stroke:#6fb1fc}\n.recorded-leak .ribbon{stroke:#f0b04c}\n.recorded-leak .inner{stroke:#33260c}\n.recorded-leak .held{fill:#f0b04c}\n.recorded-leak .bad{fill:#ff8079}\n.recorded-leak .badline{stroke:#ff8079}\n.recorded-leak .good{fill:#4cc15f}\n.recorded-leak .goodline{stroke:#4cc15f}\n.recorded-leak .beat,.recorded-leak .moment{stroke:#9aa4af}\n.recorded-leak .gone{fill:#9aa4af}\n.recorded-leak .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-leak .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"leak-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"leak-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"801\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 315.5L630 315.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M134.5 95.5L134.5 305.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 256.5L660 256.5\"/>\n<path class=\"lane\" d=\"M90 195H497.2q7 0 7 7V249.5q0 7 7 7\" data-from=\"2\" data-to=\"36\"/>\n<rect class=\"page\" x=\"149.3\" y=\"185\" width=\"284.5\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M630 256.5q1 0 1 -1V196q0 -1 1 -1H660\" data-from=\"38\" data-to=\"38\"/>\n<path class=\"lane\" d=\"M90 222H660\" data-from=\"2\" data-to=\"38\"/>\n<rect class=\"page\" x=\"210.5\" y=\"212\" width=\"281\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"113.8\" y=\"248.5\" width=\"6.4\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"361.3\" y=\"152.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"24\" data-to=\"25\"/>\n<rect class=\"task\" x=\"385.5\" y=\"152.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"26\" data-to=\"27\"/>\n<rect class=\"task\" x=\"411.4\" y=\"248.5\" width=\"6.2\" height=\"16\" rx=\"3\" data-from=\"28\" data-to=\"29\"/>\n<rect class=\"task\" x=\"435.2\" y=\"248.5\" width=\"6.7\" height=\"16\" rx=\"3\" data-from=\"30\" data-to=\"31\"/>\n<rect class=\"task\" x=\"456.6\" y=\"152.5\" width=\"6.2\" height=\"16\" rx=\"3\" data-from=\"32\" data-to=\"33\"/>\n<rect class=\"task\" x=\"489.9\" y=\"152.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"34\" data-to=\"35\"/>\n<rect class=\"late\" x=\"511.2\" y=\"244.5\" width=\"118.8\" height=\"24\" rx=\"3\" data-from=\"36\" data-to=\"38\"/>\n<path class=\"beat\" d=\"M132.7 110.5L132.7 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"beat\" d=\"M406.5 110.5L406.5 126.5\" data-from=\"28\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M474.3 110.5L474.3 126.5\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"rail\" d=\"M134.5 106.5L134.5 130.5\" data-from=\"4\" data-to=\"6\"/>\n<path class=\"rail\" d=\"M134.5 118.5H134.6m0 -12v24\" data-from=\"4\" data-to=\"6\"/>\n<path class=\"badline\" d=\"M616.1 262.5l12 12m0 -12l-12 12\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"badline\" d=\"M622.1 276.5L622.1 279.5\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"goodline\" d=\"M12 338.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M134.5 375.5L134.5 654.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 398.5L660 398.5\"/>\n<path class=\"rule\" d=\"M90 468.5L660 468.5\"/>\n<path class=\"rule\" d=\"M90 510.5L351.7 510.5\"/>\n<rect class=\"gone\" x=\"347.7\" y=\"506.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"rule\" d=\"M90 633.5L339.5 633.5\"/>\n<rect class=\"gone\" x=\"335.5\" y=\"629.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"20\" data-to=\"20\"/>\n<path class=\"lane\" d=\"M90 599H275.5q7 0 7 -7V517.5q0 -7 7 -7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"118\" y=\"589\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 572H145.9q7 0 7 7V626.5q0 7 7 7\" data-from=\"0\" data-to=\"12\"/>\n<rect class=\"page\" x=\"87.9\" y=\"562\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 545H135.5q7 0 7 -7V517.5q0 -7 7 -7\" data-from=\"0\" data-to=\"11\"/>\n<rect class=\"task\" x=\"90\" y=\"625.5\" width=\"6.6\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"141.4\" y=\"625.5\" width=\"6.5\" height=\"16\" rx=\"3\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"149.5\" y=\"498.5\" width=\"136.3\" height=\"24\" rx=\"3\" data-from=\"11\" data-to=\"17\"/>\n<path class=\"end\" d=\"M284.9 497.5L284.9 523.5\" data-from=\"17\" data-to=\"17\"/>\n<rect class=\"task\" x=\"159.9\" y=\"621.5\" width=\"123.1\" height=\"24\" rx=\"3\" data-from=\"12\" data-to=\"16\"/>\n<path class=\"end\" d=\"M282 620.5L282 646.5\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"task\" x=\"289.5\" y=\"498.5\" width=\"48.1\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"19\"/>\n<path class=\"end\" d=\"M336.6 497.5L336.6 523.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"beat\" d=\"M131.9 390.5L131.9 406.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M134.5 386.5L134.5 410.5\" data-from=\"5\" data-to=\"23\"/>\n<path class=\"rail\" d=\"M134.5 398.5H358.3m0 -12v24\" data-from=\"5\" data-to=\"23\"/>\n<rect class=\"page\" x=\"192.2\" y=\"388.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"23\" data-to=\"23\"/>\n<circle class=\"rung\" cx=\"139.8\" cy=\"468.5\" r=\"4.5\" data-from=\"8\" data-to=\"8\"/>\n<path class=\"goodline\" d=\"M352.3 398.5l5 6l8 -12\" data-from=\"23\" data-to=\"23\"/>\n<path class=\"goodline\" d=\"M358.3 406.5L358.3 421.5\" data-from=\"23\" data-to=\"23\"/>\n<path class=\"axis\" d=\"M90 666.5L630 666.5\"/>\n<path class=\"beat\" d=\"M134.5 666.5L134.5 671.5\"/>\n<path class=\"beat\" d=\"M375.5 666.5L375.5 671.5\"/>\n<path class=\"beat\" d=\"M471.9 666.5L471.9 671.5\"/>\n<rect class=\"task\" x=\"90\" y=\"726.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 733.5L228.3 733.5\"/>\n<path class=\"beat\" d=\"M99 750.5L99 764.5\"/>\n<rect class=\"late\" x=\"296.5\" y=\"750.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"end\" d=\"M502.3 750.5L502.3 764.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"777.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"362.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">Letting go of the runtime ends nothing</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"200.2\" lengthAdjust=\"spacingAndGlyphs\">Broken: arc_problem, leak</text>\n<text class=\"strong\" x=\"232.2\" y=\"64\" textLength=\"60\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"38\" data-to=\"38\">: leaked</text>\n<text class=\"halo quiet\" x=\"99.4\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"214\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"262\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"153.3\" y=\"200.5\" textLength=\"276.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker waits for the next sample&#x27;s time</text>\n<text class=\"quiet\" x=\"214.5\" y=\"227.5\" textLength=\"273\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver waits for the server&#x27;s next line</text>\n<text class=\"\" x=\"518.6\" y=\"262\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"36\" data-to=\"36\">worker: 8 rows</text>\n<text class=\"halo\" x=\"142.6\" y=\"124\" textLength=\"137.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">logout has returned</text>\n<text class=\"halo bad\" x=\"128.5\" y=\"294\" textLength=\"501.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">rows for a user who has logged out: nothing told the worker to end</text>\n<text class=\"strong\" x=\"32\" y=\"344\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"344\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"23\" data-to=\"23\">: finished</text>\n<text class=\"halo quiet\" x=\"99.4\" y=\"370\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"577.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"404\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"474\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"516\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"639\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"122\" y=\"604.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"91.9\" y=\"577.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"\" x=\"189.3\" y=\"516\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"11\" data-to=\"11\">receiver</text>\n<text class=\"\" x=\"169.4\" y=\"639\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">worker: 4 rows</text>\n<text class=\"\" x=\"298.4\" y=\"516\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">pool</text>\n<text class=\"\" x=\"196.2\" y=\"404\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"23\" data-to=\"23\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"148.8\" y=\"474\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">wait</text>\n<text class=\"halo good\" x=\"156.1\" y=\"436\" textLength=\"404.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"23\" data-to=\"23\">told, waited for, stopped: after the logout nothing runs</text>\n<text class=\"halo quiet\" x=\"130.1\" y=\"689\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"358.2\" y=\"689\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">2 ms</text>\n<text class=\"halo quiet\" x=\"450.1\" y=\"689\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">10 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"711\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"739\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"739\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"114\" y=\"763\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"763\" textLength=\"154.7\" lengthAdjust=\"spacingAndGlyphs\">after its session&#x27;s end</text>\n<text class=\"halo quiet\" x=\"517.3\" y=\"763\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"787\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-leak\" width=\"640\" height=\"801\" viewBox=\"0 0 640 801\" role=\"img\" aria-labelledby=\"leak-title leak-desc\">\n<title id=\"leak-title\">Letting go of the runtime ends nothing</title>\n<desc id=\"leak-desc\">Letting go of the runtime ends nothing. Broken: rows for a user who has logged out: nothing told the worker to end. Correct: told, waited for, stopped: after the logout nothing runs. In order: -5.07 ms, correct: Time-series worker goes on, on runtime 2; -5.05 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; -1.81 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; -1.55 ms, broken: Time-series worker stores 8 rows; -1.53 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, broken: The window begins the logout; 0.00 ms, correct: The window begins the logout; 0.00 ms, broken: The logout has returned, after 0.0 ms; 0.12 ms, correct: The ladder begins the shutdown; 0.12 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, correct: Event receiver is suspended; 0.19 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.44 ms, correct: Time-series worker goes on, on runtime 2; 0.44 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.51 ms, broken: Time-series worker goes on, on runtime 2; 0.53 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.60 ms, correct: Time-series worker stores 4 rows; 0.60 ms, correct: Time-series worker has ended; 0.65 ms, correct: Event receiver has ended; 0.66 ms, correct: Pool goes on, on runtime 1; 0.77 ms, correct: Pool has ended; 0.79 ms, correct: Runtime 2 ends; 0.85 ms, correct: Runtime 1 ends; 0.92 ms, correct: The shutdown has returned, after 0.8 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms; 2.56 ms, broken: Time-series worker goes on, on runtime 1: it had left runtime 2; 2.61 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 4.64 ms, broken: Time-series worker goes on, on runtime 1; 4.68 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 6.71 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; 6.74 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 8.79 ms, broken: Time-series worker goes on, on runtime 2; 8.82 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 10.85 ms, broken: Time-series worker goes on, on runtime 1: it had left runtime 2; 10.88 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 12.94 ms, broken: Time-series worker goes on, on runtime 1; 12.97 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time; 15.01 ms, broken: Time-series worker goes on, on runtime 2: it had left runtime 1; 15.22 ms, broken: Time-series worker stores 8 rows, after the logout has returned; 15.24 ms, broken: Time-series worker is suspended: it waits for the next sample&#x27;s time.</desc>\n<metadata>arc-leak.json sha256 a8387ea90e13372b94d942909cc1df440b4c884b49baf42fa12b0f4366f504ab; correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230</metadata>\n<style>\n.recorded-leak text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-leak .strong,.recorded-leak .bad,.recorded-leak .good,.recorded-leak .title{font-weight:bold}\n.recorded-leak .title{font-size:20px}\n.recorded-leak .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-leak path,.recorded-leak .rung{fill:none}\n.recorded-leak .rule,.recorded-leak .axis{stroke-width:1}\n.recorded-leak .blocked{fill:url(#leak-blocked)}\n.recorded-leak .stripe{stroke-width:1.2;opacity:.5}\n.recorded-leak .hatch{stroke-width:2.6}\n.recorded-leak .end{stroke-width:5}\n.recorded-leak .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-leak .rail,.recorded-leak .beat,.recorded-leak .rung{stroke-width:1.6}\n.recorded-leak .cross{stroke-width:2}\n.recorded-leak .badline,.recorded-leak .goodline{stroke-width:2.4}\n.recorded-leak .moment{stroke-dasharray:1 3}\n.recorded-leak .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-leak .ribbon{stroke-width:32}\n.recorded-leak .inner{stroke-width:29}\n.recorded-leak .over{stroke:url(#leak-guard);stroke-width:29}\n.recorded-leak .page{fill:#ffffff}\n.recorded-leak text{fill:#1f2328}\n.recorded-leak .halo{stroke:#ffffff}\n.recorded-leak .rule,.recorded-leak .axis{stroke:#d1d9e0}\n.recorded-leak .quiet{fill:#59636e}\n.recorded-leak .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-leak .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-leak .late{fill:#fdecec;stroke:#b91c26}\n.recorded-leak .blocked{stroke:#b91c26}\n.recorded-leak .stripe{stroke:#b91c26}\n.recorded-leak .tint{fill:#fdecec}\n.recorded-leak .hatch{stroke:#e5ab45}\n.recorded-leak .amber{fill:#fff0cf}\n.recorded-leak .end,.recorded-leak .lane,.recorded-leak .rail{stroke:#2a66ad}\n.recorded-leak .ribbon{stroke:#8a5000}\n.recorded-leak .inner{stroke:#fff0cf}\n.recorded-leak .held{fill:#8a5000}\n.recorded-leak .bad{fill:#b91c26}\n.recorded-leak .badline{stroke:#b91c26}\n.recorded-leak .good{fill:#1a7f37}\n.recorded-leak .goodline{stroke:#1a7f37}\n.recorded-leak .beat,.recorded-leak .moment{stroke:#59636e}\n.recorded-leak .gone{fill:#59636e}\n.recorded-leak .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-leak .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-leak .page{fill:#0d1117}\n.recorded-leak text{fill:#e6edf3}\n.recorded-leak .halo{stroke:#0d1117}\n.recorded-leak .rule,.recorded-leak .axis{stroke:#363d46}\n.recorded-leak .quiet{fill:#9aa4af}\n.recorded-leak .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-leak .other{fill:#1c2128;stroke:#7d8792}\n.recorded-leak .late{fill:#3a1518;stroke:#ff8079}\n.recorded-leak .blocked{stroke:#ff8079}\n.recorded-leak .stripe{stroke:#ff8079}\n.recorded-leak .tint{fill:#3a1518}\n.recorded-leak .hatch{stroke:#8a6420}\n.recorded-leak .amber{fill:#33260c}\n.recorded-leak .end,.recorded-leak .lane,.recorded-leak .rail{stroke:#6fb1fc}\n.recorded-leak .ribbon{stroke:#f0b04c}\n.recorded-leak .inner{stroke:#33260c}\n.recorded-leak .held{fill:#f0b04c}\n.recorded-leak .bad{fill:#ff8079}\n.recorded-leak .badline{stroke:#ff8079}\n.recorded-leak .good{fill:#4cc15f}\n.recorded-leak .goodline{stroke:#4cc15f}\n.recorded-leak .beat,.recorded-leak .moment{stroke:#9aa4af}\n.recorded-leak .gone{fill:#9aa4af}\n.recorded-leak .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-leak .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"leak-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"leak-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"801\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 315.5L630 315.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M225 95.5L225 305.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 256.5L660 256.5\"/>\n<path class=\"lane\" d=\"M218.4 256.5q7 0 7 -7V202q0 -7 7 -7H500.1q7 0 7 7V249.5q0 7 7 7\" data-from=\"4\" data-to=\"39\"/>\n<rect class=\"page\" x=\"294.7\" y=\"185\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"lane\" d=\"M630 256.5q1 0 1 -1V196q0 -1 1 -1H660\" data-from=\"41\" data-to=\"41\"/>\n<path class=\"lane\" d=\"M90 222H660\" data-from=\"2\" data-to=\"41\"/>\n<rect class=\"page\" x=\"210.5\" y=\"212\" width=\"281\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"102.3\" y=\"244.5\" width=\"116.1\" height=\"24\" rx=\"3\" data-from=\"2\" data-to=\"4\"/>\n<rect class=\"task\" x=\"241.5\" y=\"248.5\" width=\"5.7\" height=\"16\" rx=\"2.9\" data-from=\"16\" data-to=\"17\"/>\n<rect class=\"task\" x=\"429.8\" y=\"152.5\" width=\"6.1\" height=\"16\" rx=\"3\" data-from=\"27\" data-to=\"28\"/>\n<rect class=\"task\" x=\"444.9\" y=\"152.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"29\" data-to=\"30\"/>\n<rect class=\"task\" x=\"460.7\" y=\"248.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"31\" data-to=\"32\"/>\n<rect class=\"task\" x=\"475.6\" y=\"248.5\" width=\"5.9\" height=\"16\" rx=\"3\" data-from=\"33\" data-to=\"34\"/>\n<rect class=\"task\" x=\"487.4\" y=\"152.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"35\" data-to=\"36\"/>\n<rect class=\"task\" x=\"502.2\" y=\"152.5\" width=\"5.9\" height=\"16\" rx=\"3\" data-from=\"37\" data-to=\"38\"/>\n<rect class=\"late\" x=\"514.1\" y=\"244.5\" width=\"115.9\" height=\"24\" rx=\"3\" data-from=\"39\" data-to=\"41\"/>\n<path class=\"beat\" d=\"M223.9 110.5L223.9 126.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"beat\" d=\"M456.1 110.5L456.1 126.5\" data-from=\"31\" data-to=\"31\"/>\n<path class=\"rail\" d=\"M225 106.5L225 130.5\" data-from=\"5\" data-to=\"7\"/>\n<path class=\"rail\" d=\"M225 118.5H225m0 -12v24\" data-from=\"5\" data-to=\"7\"/>\n<path class=\"badline\" d=\"M616 262.5l12 12m0 -12l-12 12\" data-from=\"40\" data-to=\"40\"/>\n<path class=\"badline\" d=\"M622 276.5L622 279.5\" data-from=\"40\" data-to=\"40\"/>\n<path class=\"goodline\" d=\"M12 338.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M225 375.5L225 654.5\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"rule\" d=\"M90 398.5L660 398.5\"/>\n<path class=\"rule\" d=\"M90 468.5L660 468.5\"/>\n<path class=\"rule\" d=\"M90 510.5L421.6 510.5\"/>\n<rect class=\"gone\" x=\"417.6\" y=\"506.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"24\" data-to=\"24\"/>\n<path class=\"rule\" d=\"M90 633.5L411.3 633.5\"/>\n<rect class=\"gone\" x=\"407.3\" y=\"629.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"23\" data-to=\"23\"/>\n<path class=\"lane\" d=\"M90 599H351.3q7 0 7 -7V517.5q0 -7 7 -7\" data-from=\"0\" data-to=\"21\"/>\n<rect class=\"page\" x=\"155.9\" y=\"589\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 572H226q7 0 7 7V626.5q0 7 7 7\" data-from=\"0\" data-to=\"13\"/>\n<rect class=\"page\" x=\"128\" y=\"562\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 545H220.1q7 0 7 -7V517.5q0 -7 7 -7\" data-from=\"0\" data-to=\"12\"/>\n<rect class=\"page\" x=\"120.6\" y=\"535\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"625.5\" width=\"5.6\" height=\"16\" rx=\"2.8\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"227.8\" y=\"625.5\" width=\"5.6\" height=\"16\" rx=\"2.8\" data-from=\"10\" data-to=\"11\"/>\n<rect class=\"task\" x=\"234.1\" y=\"498.5\" width=\"128\" height=\"24\" rx=\"3\" data-from=\"12\" data-to=\"20\"/>\n<path class=\"end\" d=\"M361 497.5L361 523.5\" data-from=\"20\" data-to=\"20\"/>\n<rect class=\"task\" x=\"240\" y=\"621.5\" width=\"120.8\" height=\"24\" rx=\"3\" data-from=\"13\" data-to=\"19\"/>\n<path class=\"end\" d=\"M359.9 620.5L359.9 646.5\" data-from=\"19\" data-to=\"19\"/>\n<rect class=\"task\" x=\"365.3\" y=\"498.5\" width=\"45.2\" height=\"24\" rx=\"3\" data-from=\"21\" data-to=\"22\"/>\n<path class=\"end\" d=\"M409.5 497.5L409.5 523.5\" data-from=\"22\" data-to=\"22\"/>\n<path class=\"beat\" d=\"M224 390.5L224 406.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rail\" d=\"M225 386.5L225 410.5\" data-from=\"6\" data-to=\"26\"/>\n<path class=\"rail\" d=\"M225 398.5H424.3m0 -12v24\" data-from=\"6\" data-to=\"26\"/>\n<rect class=\"page\" x=\"270.4\" y=\"388.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"26\" data-to=\"26\"/>\n<circle class=\"rung\" cx=\"227.1\" cy=\"468.5\" r=\"4.5\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"goodline\" d=\"M418.3 398.5l5 6l8 -12\" data-from=\"26\" data-to=\"26\"/>\n<path class=\"goodline\" d=\"M424.3 406.5L424.3 421.5\" data-from=\"26\" data-to=\"26\"/>\n<path class=\"axis\" d=\"M90 666.5L630 666.5\"/>\n<path class=\"beat\" d=\"M225 666.5L225 671.5\"/>\n<path class=\"beat\" d=\"M484.9 666.5L484.9 671.5\"/>\n<rect class=\"task\" x=\"90\" y=\"726.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 733.5L228.3 733.5\"/>\n<path class=\"beat\" d=\"M99 750.5L99 764.5\"/>\n<rect class=\"late\" x=\"296.5\" y=\"750.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"end\" d=\"M502.3 750.5L502.3 764.5\"/>\n<rect class=\"gone\" x=\"95\" y=\"777.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"362.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"40\" data-to=\"40\">Letting go of the runtime ends nothing</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"200.2\" lengthAdjust=\"spacingAndGlyphs\">Broken: arc_problem, leak</text>\n<text class=\"strong\" x=\"232.2\" y=\"64\" textLength=\"60\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"41\" data-to=\"41\">: leaked</text>\n<text class=\"halo quiet\" x=\"189.8\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"214\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"262\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"298.7\" y=\"200.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">worker: suspended</text>\n<text class=\"quiet\" x=\"214.5\" y=\"227.5\" textLength=\"273\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver waits for the server&#x27;s next line</text>\n<text class=\"\" x=\"108.4\" y=\"262\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker: 8 rows</text>\n<text class=\"\" x=\"520\" y=\"262\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"39\" data-to=\"39\">worker: 8 rows</text>\n<text class=\"halo\" x=\"233\" y=\"124\" textLength=\"137.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">logout has returned</text>\n<text class=\"halo bad\" x=\"128.5\" y=\"294\" textLength=\"501.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"40\" data-to=\"40\">rows for a user who has logged out: nothing told the worker to end</text>\n<text class=\"strong\" x=\"32\" y=\"344\" textLength=\"247.8\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, logout</text>\n<text class=\"strong\" x=\"279.8\" y=\"344\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"26\" data-to=\"26\">: finished</text>\n<text class=\"halo quiet\" x=\"189.8\" y=\"370\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"577.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"404\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"474\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"516\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"639\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"159.9\" y=\"604.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"132\" y=\"577.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"quiet\" x=\"124.6\" y=\"550.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver</text>\n<text class=\"\" x=\"269.6\" y=\"516\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">receiver</text>\n<text class=\"\" x=\"248.4\" y=\"639\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">worker: 4 rows</text>\n<text class=\"\" x=\"372.8\" y=\"516\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">pool</text>\n<text class=\"\" x=\"274.4\" y=\"404\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"26\" data-to=\"26\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"236.1\" y=\"474\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">wait</text>\n<text class=\"halo good\" x=\"222.1\" y=\"436\" textLength=\"404.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"26\" data-to=\"26\">told, waited for, stopped: after the logout nothing runs</text>\n<text class=\"halo quiet\" x=\"220.5\" y=\"689\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"463.2\" y=\"689\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">10 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"711\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"739\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"739\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"114\" y=\"763\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"763\" textLength=\"154.7\" lengthAdjust=\"spacingAndGlyphs\">after its session&#x27;s end</text>\n<text class=\"halo quiet\" x=\"517.3\" y=\"763\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"787\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "logout-blocked",
@@ -3390,8 +3420,8 @@ const recordings = [
 "because": "Told, not cut off: storing needs a connection and threads that run, and both are there."
 },
 {
-"step": 16,
-"question": "All tasks have ended.",
+"step": 17,
+"question": "All tasks have ended, and the threads have nothing left to run.",
 "answers": [
 "The threads end, and the logout returns",
 "The threads wait for the last owner of the runtime"
@@ -3419,20 +3449,20 @@ const recordings = [
 "steps": [
 {
 "panel": 0,
-"ms": "-1.716",
+"ms": "-7.148",
 "x": 90,
-"y": 252.5,
-"where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1.",
+"y": 456.5,
+"where": "runtime 2",
+"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": 0
 },
 {
 "panel": 0,
-"ms": "-1.695",
-"x": 100.0,
-"y": 252.5,
-"where": "runtime 1",
+"ms": "-7.110",
+"x": 103.0,
+"y": 456.5,
+"where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
 "source": 0
@@ -3440,7 +3470,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 152.1,
+"x": 175.7,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -3449,8 +3479,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.148",
-"x": 170.9,
+"ms": "0.129",
+"x": 193.1,
 "y": 210.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -3459,8 +3489,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.150",
-"x": 171.1,
+"ms": "0.131",
+"x": 193.3,
 "y": 210.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -3469,68 +3499,18 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.165",
-"x": 178.0,
+"ms": "0.154",
+"x": 198.8,
 "y": 252.5,
 "where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1.",
-"note": "",
-"source": 0
-},
-{
-"panel": 0,
-"ms": "0.184",
-"x": 187.7,
-"y": 252.5,
-"where": "runtime 1",
-"text": "Time-series worker is suspended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.197",
-"x": 191.1,
-"y": 456.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.321",
-"x": 318.6,
-"y": 456.5,
-"where": "runtime 2",
-"text": "Time-series worker stores 4 rows.",
+"text": "Event receiver goes on, on runtime 1.",
 "note": "",
 "source": 4
 },
 {
 "panel": 0,
-"ms": "0.328",
-"x": 325.8,
-"y": 456.5,
-"where": "runtime 2",
-"text": "Time-series worker has ended.",
-"note": "",
-"source": 5
-},
-{
-"panel": 0,
-"ms": "0.355",
-"x": 332.1,
-"y": 252.5,
-"where": "runtime 1",
-"text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
-"note": "",
-"source": 6
-},
-{
-"panel": 0,
-"ms": "0.358",
-"x": 332.4,
+"ms": "0.163",
+"x": 199.7,
 "y": 252.5,
 "where": "runtime 1",
 "text": "Event receiver is suspended.",
@@ -3539,8 +3519,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.361",
-"x": 332.6,
+"ms": "0.168",
+"x": 200.1,
 "y": 252.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1.",
@@ -3549,48 +3529,88 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.724",
-"x": 363.4,
+"ms": "0.472",
+"x": 228.3,
 "y": 456.5,
 "where": "runtime 2",
-"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"text": "Time-series worker goes on, on runtime 2.",
 "note": "",
-"source": 7
+"source": 0
 },
 {
 "panel": 0,
-"ms": "0.844",
-"x": 423.6,
+"ms": "0.478",
+"x": 234.5,
 "y": 456.5,
 "where": "runtime 2",
-"text": "Pool has ended.",
-"note": "",
-"source": 8
-},
-{
-"panel": 0,
-"ms": "0.853",
-"x": 449.6,
-"y": 252.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
-"note": "",
-"source": 9
-},
-{
-"panel": 0,
-"ms": "0.882",
-"x": 465.2,
-"y": 252.5,
-"where": "runtime 1",
-"text": "Runtime 1 ends.",
+"text": "Time-series worker is suspended.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "0.942",
-"x": 476.4,
+"ms": "0.483",
+"x": 238.6,
+"y": 456.5,
+"where": "runtime 2",
+"text": "Time-series worker goes on, on runtime 2.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.605",
+"x": 354.1,
+"y": 456.5,
+"where": "runtime 2",
+"text": "Time-series worker stores 4 rows.",
+"note": "",
+"source": 5
+},
+{
+"panel": 0,
+"ms": "0.615",
+"x": 363.8,
+"y": 456.5,
+"where": "runtime 2",
+"text": "Time-series worker has ended.",
+"note": "",
+"source": 6
+},
+{
+"panel": 0,
+"ms": "0.695",
+"x": 377.1,
+"y": 252.5,
+"where": "runtime 1",
+"text": "Event receiver has ended.",
+"note": "",
+"source": 7
+},
+{
+"panel": 0,
+"ms": "0.703",
+"x": 382.2,
+"y": 252.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
+"note": "",
+"source": 8
+},
+{
+"panel": 0,
+"ms": "0.827",
+"x": 442.5,
+"y": 252.5,
+"where": "runtime 1",
+"text": "Pool has ended.",
+"note": "",
+"source": 9
+},
+{
+"panel": 0,
+"ms": "0.852",
+"x": 448.4,
 "y": 456.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -3599,8 +3619,18 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "1.015",
-"x": 479.1,
+"ms": "0.936",
+"x": 471.1,
+"y": 252.5,
+"where": "runtime 1",
+"text": "Runtime 1 ends.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "1.017",
+"x": 474.5,
 "y": 210.5,
 "where": "ladder",
 "text": "The shutdown has returned, after 0.9 ms.",
@@ -3609,8 +3639,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "1.045",
-"x": 480.2,
+"ms": "1.050",
+"x": 475.9,
 "y": 118.5,
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
@@ -3619,8 +3649,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "1.177",
-"x": 485.0,
+"ms": "1.212",
+"x": 482.7,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the login.",
@@ -3629,8 +3659,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "1.188",
-"x": 485.4,
+"ms": "1.226",
+"x": 483.3,
 "y": 118.5,
 "where": "window",
 "text": "Generation 2 of the runtime begins.",
@@ -3639,70 +3669,70 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "2.017",
-"x": 515.6,
+"ms": "1.786",
+"x": 506.9,
 "y": 118.5,
 "where": "window",
-"text": "The login has returned, after 0.8 ms.",
+"text": "The login has returned, after 0.6 ms.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
-"ms": "2.074",
-"x": 517.6,
+"ms": "1.845",
+"x": 509.4,
 "y": 498.5,
-"where": "runtime 4",
-"text": "Pool begins, on runtime 4.",
+"where": "runtime 3",
+"text": "Pool begins, on runtime 3.",
 "note": "",
-"source": 7
+"source": 8
 },
 {
 "panel": 0,
-"ms": "2.079",
-"x": 524.1,
+"ms": "1.853",
+"x": 516.8,
 "y": 498.5,
-"where": "runtime 4",
+"where": "runtime 3",
 "text": "Pool is suspended.",
 "note": "",
-"source": 7
+"source": 8
 },
 {
 "panel": 0,
-"ms": "2.081",
-"x": 527.7,
+"ms": "1.856",
+"x": 520.5,
 "y": 498.5,
-"where": "runtime 4",
-"text": "Time-series worker begins, on runtime 4.",
+"where": "runtime 3",
+"text": "Time-series worker begins, on runtime 3.",
 "note": "",
 "source": 14
 },
 {
 "panel": 0,
-"ms": "2.104",
-"x": 538.2,
+"ms": "1.906",
+"x": 535.3,
 "y": 498.5,
-"where": "runtime 4",
+"where": "runtime 3",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
 "note": "",
 "source": 0
 },
 {
 "panel": 0,
-"ms": "2.106",
-"x": 541.9,
+"ms": "1.915",
+"x": 540.9,
 "y": 498.5,
-"where": "runtime 4",
-"text": "Event receiver begins, on runtime 4.",
+"where": "runtime 3",
+"text": "Event receiver begins, on runtime 3.",
 "note": "",
 "source": 15
 },
 {
 "panel": 0,
-"ms": "2.174",
+"ms": "1.993",
 "x": 630.0,
 "y": 498.5,
-"where": "runtime 4",
+"where": "runtime 3",
 "text": "Event receiver is suspended.",
 "note": "",
 "source": -1
@@ -3775,6 +3805,22 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
+"first": 55,
+"mark": 4,
+"lines": [
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
 "first": 105,
 "mark": 4,
 "lines": [
@@ -3807,18 +3853,18 @@ const recordings = [
 },
 {
 "file": "correct-example/client/client.cpp",
-"first": 55,
+"first": 60,
 "mark": 4,
 "lines": [
-"while (!event && !reader.finished()) {",
-"  session->activity->waiting_for_server = true;",
-"  // ^ The token reaches the pending read itself.",
-"  const auto [error, size] =",
-"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
 "  session->activity->waiting_for_server = false;",
 "  if (error == asio::error::eof) {",
 "    reader.finish();",
-"  } else if (error) {"
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
 ]
 },
 {
@@ -3851,22 +3897,6 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
-]
-},
-{
-"file": "correct-example/client/client.cpp",
-"first": 60,
-"mark": 4,
-"lines": [
-"  session->activity->waiting_for_server = false;",
-"  if (error == asio::error::eof) {",
-"    reader.finish();",
-"  } else if (error) {",
-"    throw boost::system::system_error(error);",
-"  }",
-"  reader.feed({bytes.data(), size});",
-"  event = reader.next();",
-"}"
 ]
 },
 {
@@ -3982,7 +4012,7 @@ const recordings = [
 99.5,
 531.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-relogin\" width=\"640\" height=\"642\" viewBox=\"0 0 640 642\" role=\"img\" aria-labelledby=\"relogin-title relogin-desc\">\n<title id=\"relogin-title\">The next login begins when nothing of the last session is left</title>\n<desc id=\"relogin-desc\">The next login begins when nothing of the last session is left. Correct: here the second generation begins: of the first, neither a task nor a thread is left. In order: -1.72 ms, correct: Time-series worker goes on, on runtime 1; -1.70 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, correct: The window begins the logout; 0.15 ms, correct: The ladder begins the shutdown; 0.15 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.17 ms, correct: Time-series worker goes on, on runtime 1; 0.18 ms, correct: Time-series worker is suspended; 0.20 ms, correct: Time-series worker goes on, on runtime 2: it had left runtime 1; 0.32 ms, correct: Time-series worker stores 4 rows; 0.33 ms, correct: Time-series worker has ended; 0.35 ms, correct: Event receiver goes on, on runtime 1: it had left runtime 2; 0.36 ms, correct: Event receiver is suspended; 0.36 ms, correct: Event receiver goes on, on runtime 1; 0.72 ms, correct: Pool goes on, on runtime 2: it had left runtime 1; 0.84 ms, correct: Pool has ended; 0.85 ms, correct: Event receiver has ended; 0.88 ms, correct: Runtime 1 ends; 0.94 ms, correct: Runtime 2 ends; 1.01 ms, correct: The shutdown has returned, after 0.9 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms; 1.18 ms, correct: The window begins the login; 1.19 ms, correct: Generation 2 of the runtime begins; 2.02 ms, correct: The login has returned, after 0.8 ms; 2.07 ms, correct: Pool begins, on runtime 4; 2.08 ms, correct: Pool is suspended; 2.08 ms, correct: Time-series worker begins, on runtime 4; 2.10 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 2.11 ms, correct: Event receiver begins, on runtime 4; 2.17 ms, correct: Event receiver is suspended.</desc>\n<metadata>correct-relogin.json sha256 09c79f3da08a4670aad108be15848bbdd2bf6a622e41663847991d5540f7f604</metadata>\n<style>\n.recorded-relogin text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-relogin .strong,.recorded-relogin .bad,.recorded-relogin .good,.recorded-relogin .title{font-weight:bold}\n.recorded-relogin .title{font-size:20px}\n.recorded-relogin .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-relogin path,.recorded-relogin .rung{fill:none}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke-width:1}\n.recorded-relogin .blocked{fill:url(#relogin-blocked)}\n.recorded-relogin .stripe{stroke-width:1.2;opacity:.5}\n.recorded-relogin .hatch{stroke-width:2.6}\n.recorded-relogin .end{stroke-width:5}\n.recorded-relogin .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-relogin .rail,.recorded-relogin .beat,.recorded-relogin .rung{stroke-width:1.6}\n.recorded-relogin .cross{stroke-width:2}\n.recorded-relogin .badline,.recorded-relogin .goodline{stroke-width:2.4}\n.recorded-relogin .moment{stroke-dasharray:1 3}\n.recorded-relogin .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-relogin .ribbon{stroke-width:32}\n.recorded-relogin .inner{stroke-width:29}\n.recorded-relogin .over{stroke:url(#relogin-guard);stroke-width:29}\n.recorded-relogin .page{fill:#ffffff}\n.recorded-relogin text{fill:#1f2328}\n.recorded-relogin .halo{stroke:#ffffff}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke:#d1d9e0}\n.recorded-relogin .quiet{fill:#59636e}\n.recorded-relogin .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-relogin .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-relogin .late{fill:#fdecec;stroke:#b91c26}\n.recorded-relogin .blocked{stroke:#b91c26}\n.recorded-relogin .stripe{stroke:#b91c26}\n.recorded-relogin .tint{fill:#fdecec}\n.recorded-relogin .hatch{stroke:#e5ab45}\n.recorded-relogin .amber{fill:#fff0cf}\n.recorded-relogin .end,.recorded-relogin .lane,.recorded-relogin .rail{stroke:#2a66ad}\n.recorded-relogin .ribbon{stroke:#8a5000}\n.recorded-relogin .inner{stroke:#fff0cf}\n.recorded-relogin .held{fill:#8a5000}\n.recorded-relogin .bad{fill:#b91c26}\n.recorded-relogin .badline{stroke:#b91c26}\n.recorded-relogin .good{fill:#1a7f37}\n.recorded-relogin .goodline{stroke:#1a7f37}\n.recorded-relogin .beat,.recorded-relogin .moment{stroke:#59636e}\n.recorded-relogin .gone{fill:#59636e}\n.recorded-relogin .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-relogin .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-relogin .page{fill:#0d1117}\n.recorded-relogin text{fill:#e6edf3}\n.recorded-relogin .halo{stroke:#0d1117}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke:#363d46}\n.recorded-relogin .quiet{fill:#9aa4af}\n.recorded-relogin .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-relogin .other{fill:#1c2128;stroke:#7d8792}\n.recorded-relogin .late{fill:#3a1518;stroke:#ff8079}\n.recorded-relogin .blocked{stroke:#ff8079}\n.recorded-relogin .stripe{stroke:#ff8079}\n.recorded-relogin .tint{fill:#3a1518}\n.recorded-relogin .hatch{stroke:#8a6420}\n.recorded-relogin .amber{fill:#33260c}\n.recorded-relogin .end,.recorded-relogin .lane,.recorded-relogin .rail{stroke:#6fb1fc}\n.recorded-relogin .ribbon{stroke:#f0b04c}\n.recorded-relogin .inner{stroke:#33260c}\n.recorded-relogin .held{fill:#f0b04c}\n.recorded-relogin .bad{fill:#ff8079}\n.recorded-relogin .badline{stroke:#ff8079}\n.recorded-relogin .good{fill:#4cc15f}\n.recorded-relogin .goodline{stroke:#4cc15f}\n.recorded-relogin .beat,.recorded-relogin .moment{stroke:#9aa4af}\n.recorded-relogin .gone{fill:#9aa4af}\n.recorded-relogin .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-relogin .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"relogin-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"relogin-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"642\" rx=\"8\"/>\n<g>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M152.1 95.5L152.1 519.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 210.5L660 210.5\"/>\n<path class=\"rule\" d=\"M90 252.5L465.2 252.5\"/>\n<rect class=\"gone\" x=\"461.2\" y=\"248.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"16\" data-to=\"16\"/>\n<path class=\"rule\" d=\"M90 456.5L476.4 456.5\"/>\n<rect class=\"gone\" x=\"472.4\" y=\"452.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rule\" d=\"M90 498.5L660 498.5\"/>\n<path class=\"lane\" d=\"M90 341H349.4q7 0 7 7V449.5q0 7 7 7\" data-from=\"0\" data-to=\"13\"/>\n<rect class=\"page\" x=\"155\" y=\"331\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 287H177.1q7 0 7 7V449.5q0 7 7 7\" data-from=\"0\" data-to=\"7\"/>\n<rect class=\"page\" x=\"103.5\" y=\"277\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 314H318.1q7 0 7 -7V259.5q0 -7 7 -7\" data-from=\"0\" data-to=\"10\"/>\n<rect class=\"page\" x=\"126\" y=\"304\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M517.6 368H660\" data-from=\"0\" data-to=\"28\"/>\n<rect class=\"page\" x=\"545.7\" y=\"358\" width=\"38.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M527.7 395H660\" data-from=\"0\" data-to=\"28\"/>\n<rect class=\"page\" x=\"541.9\" y=\"385\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M660 498.5q1 0 1 -1V423q0 -1 1 -1H660\" data-from=\"28\" data-to=\"28\"/>\n<rect class=\"task\" x=\"90\" y=\"244.5\" width=\"10\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"178\" y=\"244.5\" width=\"9.8\" height=\"16\" rx=\"3\" data-from=\"5\" data-to=\"6\"/>\n<rect class=\"task\" x=\"191.1\" y=\"444.5\" width=\"134.7\" height=\"24\" rx=\"3\" data-from=\"7\" data-to=\"9\"/>\n<path class=\"end\" d=\"M324.8 443.5L324.8 469.5\" data-from=\"9\" data-to=\"9\"/>\n<rect class=\"task\" x=\"332.1\" y=\"240.5\" width=\"117.5\" height=\"24\" rx=\"3\" data-from=\"10\" data-to=\"15\"/>\n<path class=\"end\" d=\"M448.6 239.5L448.6 265.5\" data-from=\"15\" data-to=\"15\"/>\n<rect class=\"task\" x=\"363.4\" y=\"444.5\" width=\"60.2\" height=\"24\" rx=\"3\" data-from=\"13\" data-to=\"14\"/>\n<path class=\"end\" d=\"M422.6 443.5L422.6 469.5\" data-from=\"14\" data-to=\"14\"/>\n<rect class=\"task\" x=\"517.6\" y=\"490.5\" width=\"6.4\" height=\"16\" rx=\"3\" data-from=\"23\" data-to=\"24\"/>\n<rect class=\"task\" x=\"527.7\" y=\"490.5\" width=\"10.5\" height=\"16\" rx=\"3\" data-from=\"25\" data-to=\"26\"/>\n<rect class=\"task\" x=\"541.9\" y=\"486.5\" width=\"118.1\" height=\"24\" rx=\"3\" data-from=\"27\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M145.8 110.5L145.8 126.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rail\" d=\"M152.1 106.5L152.1 130.5\" data-from=\"2\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M152.1 118.5H480.2m0 -12v24\" data-from=\"2\" data-to=\"19\"/>\n<rect class=\"page\" x=\"261.9\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M485 106.5L485 130.5\" data-from=\"20\" data-to=\"22\"/>\n<path class=\"rail\" d=\"M485 118.5H515.6m0 -12v24\" data-from=\"20\" data-to=\"22\"/>\n<circle class=\"rung\" cx=\"171.1\" cy=\"210.5\" r=\"4.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"goodline\" d=\"M479.4 118.5l5 6l8 -12\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"goodline\" d=\"M485.4 126.5L485.4 141.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"axis\" d=\"M90 531.5L630 531.5\"/>\n<path class=\"beat\" d=\"M152.1 531.5L152.1 536.5\"/>\n<path class=\"beat\" d=\"M344.4 531.5L344.4 536.5\"/>\n<path class=\"beat\" d=\"M514.9 531.5L514.9 536.5\"/>\n<rect class=\"task\" x=\"90\" y=\"591.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 598.5L228.3 598.5\"/>\n<path class=\"end\" d=\"M501.4 591.5L501.4 605.5\"/>\n<path class=\"beat\" d=\"M99 615.5L99 629.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"618.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"571.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">The next login begins when nothing of the last session is left</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"252.5\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, relogin</text>\n<text class=\"strong\" x=\"284.5\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"28\" data-to=\"28\">: finished</text>\n<text class=\"halo quiet\" x=\"117\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"360\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"216\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"258\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"462\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"halo\" x=\"12\" y=\"504\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 4</text>\n<text class=\"quiet\" x=\"159\" y=\"346.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"107.5\" y=\"292.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"quiet\" x=\"130\" y=\"319.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"quiet\" x=\"549.7\" y=\"373.5\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool</text>\n<text class=\"quiet\" x=\"545.9\" y=\"400.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"\" x=\"206.5\" y=\"462\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">worker: 4 rows</text>\n<text class=\"\" x=\"362.4\" y=\"258\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"\" x=\"378.4\" y=\"462\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">pool</text>\n<text class=\"\" x=\"562.5\" y=\"504\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">receiver</text>\n<text class=\"\" x=\"265.9\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"180.1\" y=\"216\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">wait</text>\n<text class=\"halo good\" x=\"314\" y=\"156\" textLength=\"316\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">here the second generation begins: of the</text>\n<text class=\"halo good\" x=\"314\" y=\"178\" textLength=\"281.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">first, neither a task nor a thread is left</text>\n<text class=\"halo quiet\" x=\"147.7\" y=\"554\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"320.4\" y=\"554\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"497.6\" y=\"554\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">2 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"576\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"604\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"604\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"604\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"628\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"628\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-relogin\" width=\"640\" height=\"642\" viewBox=\"0 0 640 642\" role=\"img\" aria-labelledby=\"relogin-title relogin-desc\">\n<title id=\"relogin-title\">The next login begins when nothing of the last session is left</title>\n<desc id=\"relogin-desc\">The next login begins when nothing of the last session is left. Correct: here the second generation begins: of the first, neither a task nor a thread is left. In order: -7.15 ms, correct: Time-series worker goes on, on runtime 2: it had left runtime 1; -7.11 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, correct: The window begins the logout; 0.13 ms, correct: The ladder begins the shutdown; 0.13 ms, correct: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, correct: Event receiver goes on, on runtime 1; 0.16 ms, correct: Event receiver is suspended; 0.17 ms, correct: Event receiver goes on, on runtime 1; 0.47 ms, correct: Time-series worker goes on, on runtime 2; 0.48 ms, correct: Time-series worker is suspended; 0.48 ms, correct: Time-series worker goes on, on runtime 2; 0.60 ms, correct: Time-series worker stores 4 rows; 0.62 ms, correct: Time-series worker has ended; 0.70 ms, correct: Event receiver has ended; 0.70 ms, correct: Pool goes on, on runtime 1; 0.83 ms, correct: Pool has ended; 0.85 ms, correct: Runtime 2 ends; 0.94 ms, correct: Runtime 1 ends; 1.02 ms, correct: The shutdown has returned, after 0.9 ms; 1.05 ms, correct: The logout has returned, after 1.0 ms; 1.21 ms, correct: The window begins the login; 1.23 ms, correct: Generation 2 of the runtime begins; 1.79 ms, correct: The login has returned, after 0.6 ms; 1.84 ms, correct: Pool begins, on runtime 3; 1.85 ms, correct: Pool is suspended; 1.86 ms, correct: Time-series worker begins, on runtime 3; 1.91 ms, correct: Time-series worker is suspended: it waits for the next sample&#x27;s time; 1.92 ms, correct: Event receiver begins, on runtime 3; 1.99 ms, correct: Event receiver is suspended.</desc>\n<metadata>correct-relogin.json sha256 ed193ff6a11b394e12fedffb05a9041231bf4639decc743835eac5789b038bc2</metadata>\n<style>\n.recorded-relogin text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-relogin .strong,.recorded-relogin .bad,.recorded-relogin .good,.recorded-relogin .title{font-weight:bold}\n.recorded-relogin .title{font-size:20px}\n.recorded-relogin .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-relogin path,.recorded-relogin .rung{fill:none}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke-width:1}\n.recorded-relogin .blocked{fill:url(#relogin-blocked)}\n.recorded-relogin .stripe{stroke-width:1.2;opacity:.5}\n.recorded-relogin .hatch{stroke-width:2.6}\n.recorded-relogin .end{stroke-width:5}\n.recorded-relogin .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-relogin .rail,.recorded-relogin .beat,.recorded-relogin .rung{stroke-width:1.6}\n.recorded-relogin .cross{stroke-width:2}\n.recorded-relogin .badline,.recorded-relogin .goodline{stroke-width:2.4}\n.recorded-relogin .moment{stroke-dasharray:1 3}\n.recorded-relogin .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-relogin .ribbon{stroke-width:32}\n.recorded-relogin .inner{stroke-width:29}\n.recorded-relogin .over{stroke:url(#relogin-guard);stroke-width:29}\n.recorded-relogin .page{fill:#ffffff}\n.recorded-relogin text{fill:#1f2328}\n.recorded-relogin .halo{stroke:#ffffff}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke:#d1d9e0}\n.recorded-relogin .quiet{fill:#59636e}\n.recorded-relogin .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-relogin .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-relogin .late{fill:#fdecec;stroke:#b91c26}\n.recorded-relogin .blocked{stroke:#b91c26}\n.recorded-relogin .stripe{stroke:#b91c26}\n.recorded-relogin .tint{fill:#fdecec}\n.recorded-relogin .hatch{stroke:#e5ab45}\n.recorded-relogin .amber{fill:#fff0cf}\n.recorded-relogin .end,.recorded-relogin .lane,.recorded-relogin .rail{stroke:#2a66ad}\n.recorded-relogin .ribbon{stroke:#8a5000}\n.recorded-relogin .inner{stroke:#fff0cf}\n.recorded-relogin .held{fill:#8a5000}\n.recorded-relogin .bad{fill:#b91c26}\n.recorded-relogin .badline{stroke:#b91c26}\n.recorded-relogin .good{fill:#1a7f37}\n.recorded-relogin .goodline{stroke:#1a7f37}\n.recorded-relogin .beat,.recorded-relogin .moment{stroke:#59636e}\n.recorded-relogin .gone{fill:#59636e}\n.recorded-relogin .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-relogin .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-relogin .page{fill:#0d1117}\n.recorded-relogin text{fill:#e6edf3}\n.recorded-relogin .halo{stroke:#0d1117}\n.recorded-relogin .rule,.recorded-relogin .axis{stroke:#363d46}\n.recorded-relogin .quiet{fill:#9aa4af}\n.recorded-relogin .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-relogin .other{fill:#1c2128;stroke:#7d8792}\n.recorded-relogin .late{fill:#3a1518;stroke:#ff8079}\n.recorded-relogin .blocked{stroke:#ff8079}\n.recorded-relogin .stripe{stroke:#ff8079}\n.recorded-relogin .tint{fill:#3a1518}\n.recorded-relogin .hatch{stroke:#8a6420}\n.recorded-relogin .amber{fill:#33260c}\n.recorded-relogin .end,.recorded-relogin .lane,.recorded-relogin .rail{stroke:#6fb1fc}\n.recorded-relogin .ribbon{stroke:#f0b04c}\n.recorded-relogin .inner{stroke:#33260c}\n.recorded-relogin .held{fill:#f0b04c}\n.recorded-relogin .bad{fill:#ff8079}\n.recorded-relogin .badline{stroke:#ff8079}\n.recorded-relogin .good{fill:#4cc15f}\n.recorded-relogin .goodline{stroke:#4cc15f}\n.recorded-relogin .beat,.recorded-relogin .moment{stroke:#9aa4af}\n.recorded-relogin .gone{fill:#9aa4af}\n.recorded-relogin .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-relogin .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"relogin-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"relogin-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"642\" rx=\"8\"/>\n<g>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M175.7 95.5L175.7 519.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 210.5L660 210.5\"/>\n<path class=\"rule\" d=\"M90 252.5L471.1 252.5\"/>\n<rect class=\"gone\" x=\"467.1\" y=\"248.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"17\" data-to=\"17\"/>\n<path class=\"rule\" d=\"M90 456.5L448.4 456.5\"/>\n<rect class=\"gone\" x=\"444.4\" y=\"452.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"16\" data-to=\"16\"/>\n<path class=\"rule\" d=\"M90 498.5L660 498.5\"/>\n<path class=\"lane\" d=\"M90 341H368.2q7 0 7 -7V259.5q0 -7 7 -7\" data-from=\"0\" data-to=\"14\"/>\n<rect class=\"page\" x=\"164.4\" y=\"331\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 314H214.3q7 0 7 7V449.5q0 7 7 7\" data-from=\"0\" data-to=\"8\"/>\n<rect class=\"page\" x=\"122.2\" y=\"304\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 287H184.8q7 0 7 -7V259.5q0 -7 7 -7\" data-from=\"0\" data-to=\"5\"/>\n<rect class=\"page\" x=\"103\" y=\"277\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M509.4 368H660\" data-from=\"0\" data-to=\"28\"/>\n<rect class=\"page\" x=\"541.6\" y=\"358\" width=\"38.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M520.5 395H660\" data-from=\"0\" data-to=\"28\"/>\n<rect class=\"page\" x=\"538.2\" y=\"385\" width=\"56\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M660 498.5q1 0 1 -1V423q0 -1 1 -1H660\" data-from=\"28\" data-to=\"28\"/>\n<rect class=\"task\" x=\"90\" y=\"448.5\" width=\"13\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"198.8\" y=\"240.5\" width=\"178.3\" height=\"24\" rx=\"3\" data-from=\"5\" data-to=\"13\"/>\n<path class=\"end\" d=\"M376.1 239.5L376.1 265.5\" data-from=\"13\" data-to=\"13\"/>\n<rect class=\"task\" x=\"228.3\" y=\"444.5\" width=\"135.4\" height=\"24\" rx=\"3\" data-from=\"8\" data-to=\"12\"/>\n<path class=\"end\" d=\"M362.8 443.5L362.8 469.5\" data-from=\"12\" data-to=\"12\"/>\n<rect class=\"task\" x=\"382.2\" y=\"240.5\" width=\"60.3\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"15\"/>\n<path class=\"end\" d=\"M441.5 239.5L441.5 265.5\" data-from=\"15\" data-to=\"15\"/>\n<rect class=\"task\" x=\"509.4\" y=\"490.5\" width=\"7.4\" height=\"16\" rx=\"3\" data-from=\"23\" data-to=\"24\"/>\n<rect class=\"task\" x=\"520.5\" y=\"490.5\" width=\"14.8\" height=\"16\" rx=\"3\" data-from=\"25\" data-to=\"26\"/>\n<rect class=\"task\" x=\"540.9\" y=\"486.5\" width=\"119.1\" height=\"24\" rx=\"3\" data-from=\"27\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M165.7 110.5L165.7 126.5\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"rail\" d=\"M175.7 106.5L175.7 130.5\" data-from=\"2\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M175.7 118.5H475.9m0 -12v24\" data-from=\"2\" data-to=\"19\"/>\n<rect class=\"page\" x=\"271.6\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"rail\" d=\"M482.7 106.5L482.7 130.5\" data-from=\"20\" data-to=\"22\"/>\n<path class=\"rail\" d=\"M482.7 118.5H506.9m0 -12v24\" data-from=\"20\" data-to=\"22\"/>\n<circle class=\"rung\" cx=\"193.3\" cy=\"210.5\" r=\"4.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"goodline\" d=\"M477.3 118.5l5 6l8 -12\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"goodline\" d=\"M483.3 126.5L483.3 141.5\" data-from=\"21\" data-to=\"21\"/>\n<path class=\"axis\" d=\"M90 531.5L630 531.5\"/>\n<path class=\"beat\" d=\"M175.7 531.5L175.7 536.5\"/>\n<path class=\"beat\" d=\"M254.9 531.5L254.9 536.5\"/>\n<path class=\"beat\" d=\"M473.8 531.5L473.8 536.5\"/>\n<rect class=\"task\" x=\"90\" y=\"591.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 598.5L228.3 598.5\"/>\n<path class=\"end\" d=\"M501.4 591.5L501.4 605.5\"/>\n<path class=\"beat\" d=\"M99 615.5L99 629.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"618.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"571.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">The next login begins when nothing of the last session is left</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"252.5\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, relogin</text>\n<text class=\"strong\" x=\"284.5\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"28\" data-to=\"28\">: finished</text>\n<text class=\"halo quiet\" x=\"140.6\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"360\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"216\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"258\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"462\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"halo\" x=\"12\" y=\"504\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 3</text>\n<text class=\"quiet\" x=\"168.4\" y=\"346.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"126.2\" y=\"319.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"quiet\" x=\"107\" y=\"292.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver</text>\n<text class=\"quiet\" x=\"545.6\" y=\"373.5\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool</text>\n<text class=\"quiet\" x=\"542.2\" y=\"400.5\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker</text>\n<text class=\"\" x=\"259.5\" y=\"258\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">receiver</text>\n<text class=\"\" x=\"244\" y=\"462\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"8\" data-to=\"8\">worker: 4 rows</text>\n<text class=\"\" x=\"397.2\" y=\"258\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">pool</text>\n<text class=\"\" x=\"562\" y=\"504\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">receiver</text>\n<text class=\"\" x=\"275.6\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"202.3\" y=\"216\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">wait</text>\n<text class=\"halo good\" x=\"314\" y=\"156\" textLength=\"316\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">here the second generation begins: of the</text>\n<text class=\"halo good\" x=\"314\" y=\"178\" textLength=\"281.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">first, neither a task nor a thread is left</text>\n<text class=\"halo quiet\" x=\"171.3\" y=\"554\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"230.9\" y=\"554\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"456.4\" y=\"554\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">1 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"576\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"604\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"604\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"604\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"628\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"628\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "scope-logout",
@@ -4013,7 +4043,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-5.052",
-"x": 101.0,
+"x": 99.4,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -4022,18 +4052,18 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "-1.067",
-"x": 165.8,
+"ms": "-0.460",
+"x": 148.2,
 "y": 579.5,
 "where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1.",
+"text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
 "note": "",
 "source": 1
 },
 {
 "panel": 1,
-"ms": "-1.053",
-"x": 175.2,
+"ms": "-0.435",
+"x": 158.2,
 "y": 579.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -4043,7 +4073,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 230.9,
+"x": 194.3,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -4053,7 +4083,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 230.9,
+"x": 194.3,
 "y": 467.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -4061,109 +4091,39 @@ const recordings = [
 "source": 3
 },
 {
-"panel": 1,
-"ms": "0.093",
-"x": 247.6,
-"y": 537.5,
+"panel": 0,
+"ms": "0.123",
+"x": 208.6,
+"y": 160.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
 "note": "",
 "source": 4
 },
 {
-"panel": 1,
-"ms": "0.095",
-"x": 247.9,
-"y": 537.5,
+"panel": 0,
+"ms": "0.125",
+"x": 208.9,
+"y": 160.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
 "note": "",
 "source": 5
 },
 {
-"panel": 1,
-"ms": "0.112",
-"x": 253.0,
-"y": 702.5,
+"panel": 0,
+"ms": "0.146",
+"x": 213.2,
+"y": 353.5,
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
 "note": "",
 "source": 6
 },
 {
-"panel": 1,
-"ms": "0.116",
-"x": 259.4,
-"y": 702.5,
-"where": "runtime 2",
-"text": "Event receiver is suspended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 1,
-"ms": "0.119",
-"x": 263.2,
-"y": 702.5,
-"where": "runtime 2",
-"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
-"note": "",
-"source": 1
-},
-{
-"panel": 1,
-"ms": "0.121",
-"x": 269.2,
-"y": 702.5,
-"where": "runtime 2",
-"text": "Time-series worker is suspended.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.123",
-"x": 269.7,
-"y": 160.5,
-"where": "ladder",
-"text": "The ladder begins the shutdown.",
-"note": "",
-"source": 4
-},
-{
-"panel": 0,
-"ms": "0.125",
-"x": 270.3,
-"y": 160.5,
-"where": "ladder",
-"text": "The ladder's rung 'wait': until all frames are gone.",
-"note": "",
-"source": 5
-},
-{
-"panel": 1,
-"ms": "0.125",
-"x": 273.5,
-"y": 702.5,
-"where": "runtime 2",
-"text": "Event receiver goes on, on runtime 2.",
-"note": "",
-"source": -1
-},
-{
-"panel": 0,
-"ms": "0.146",
-"x": 279.4,
-"y": 353.5,
-"where": "runtime 2",
-"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
-"note": "",
-"source": 7
-},
-{
 "panel": 0,
 "ms": "0.167",
-"x": 290.3,
+"x": 222.5,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Event receiver is suspended.",
@@ -4173,7 +4133,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.189",
-"x": 296.5,
+"x": 227.1,
 "y": 230.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
@@ -4182,18 +4142,78 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.340",
-"x": 318.4,
-"y": 579.5,
-"where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
+"ms": "0.258",
+"x": 237.2,
+"y": 537.5,
+"where": "ladder",
+"text": "The ladder begins the shutdown.",
+"note": "",
+"source": 4
+},
+{
+"panel": 1,
+"ms": "0.261",
+"x": 237.6,
+"y": 537.5,
+"where": "ladder",
+"text": "The ladder's rung 'wait': until all frames are gone.",
+"note": "",
+"source": 5
+},
+{
+"panel": 1,
+"ms": "0.313",
+"x": 246.1,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
+"note": "",
+"source": 7
+},
+{
+"panel": 1,
+"ms": "0.322",
+"x": 253.2,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Event receiver is suspended.",
+"note": "",
+"source": -1
+},
+{
+"panel": 1,
+"ms": "0.325",
+"x": 257.0,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
+"note": "",
+"source": 1
+},
+{
+"panel": 1,
+"ms": "0.328",
+"x": 262.7,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Time-series worker is suspended.",
+"note": "",
+"source": -1
+},
+{
+"panel": 1,
+"ms": "0.332",
+"x": 266.7,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Event receiver goes on, on runtime 2.",
 "note": "",
 "source": -1
 },
 {
 "panel": 0,
 "ms": "0.437",
-"x": 338.7,
+"x": 280.0,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -4203,7 +4223,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.442",
-"x": 346.9,
+"x": 280.6,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -4213,7 +4233,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.485",
-"x": 414.3,
+"x": 285.8,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -4222,118 +4242,88 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.511",
-"x": 454.9,
+"ms": "0.550",
+"x": 293.7,
 "y": 579.5,
 "where": "runtime 1",
+"text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
+"note": "",
+"source": -1
+},
+{
+"panel": 0,
+"ms": "0.598",
+"x": 405.0,
+"y": 353.5,
+"where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
 "note": "",
 "source": 8
 },
 {
-"panel": 1,
-"ms": "0.519",
-"x": 468.4,
-"y": 579.5,
-"where": "runtime 1",
+"panel": 0,
+"ms": "0.604",
+"x": 419.5,
+"y": 353.5,
+"where": "runtime 2",
 "text": "Time-series worker has ended.",
 "note": "",
 "source": 9
 },
 {
 "panel": 0,
-"ms": "0.598",
-"x": 486.0,
-"y": 353.5,
-"where": "runtime 2",
-"text": "Time-series worker stores 4 rows.",
+"ms": "0.651",
+"x": 427.5,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Event receiver has ended.",
 "note": "",
 "source": 10
 },
 {
 "panel": 0,
-"ms": "0.604",
-"x": 487.4,
-"y": 353.5,
-"where": "runtime 2",
-"text": "Time-series worker has ended.",
+"ms": "0.658",
+"x": 432.2,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": 11
 },
 {
 "panel": 1,
-"ms": "0.615",
-"x": 490.7,
-"y": 702.5,
-"where": "runtime 2",
-"text": "Event receiver has ended.",
+"ms": "0.740",
+"x": 443.0,
+"y": 579.5,
+"where": "runtime 1",
+"text": "Time-series worker stores 4 rows.",
 "note": "",
 "source": 12
 },
 {
 "panel": 1,
-"ms": "0.623",
-"x": 496.3,
-"y": 702.5,
-"where": "runtime 2",
-"text": "Pool goes on, on runtime 2.",
+"ms": "0.752",
+"x": 444.6,
+"y": 579.5,
+"where": "runtime 1",
+"text": "Time-series worker has ended.",
 "note": "",
 "source": 13
 },
 {
 "panel": 0,
-"ms": "0.651",
-"x": 503.8,
+"ms": "0.766",
+"x": 490.9,
 "y": 230.5,
 "where": "runtime 1",
-"text": "Event receiver has ended.",
+"text": "Pool has ended.",
 "note": "",
 "source": 14
 },
 {
 "panel": 0,
-"ms": "0.658",
-"x": 509.2,
-"y": 230.5,
-"where": "runtime 1",
-"text": "Pool goes on, on runtime 1.",
-"note": "",
-"source": 15
-},
-{
-"panel": 1,
-"ms": "0.743",
-"x": 565.4,
-"y": 702.5,
-"where": "runtime 2",
-"text": "Pool has ended.",
-"note": "",
-"source": 16
-},
-{
-"panel": 1,
-"ms": "0.756",
-"x": 570.6,
-"y": 537.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 0.7 ms.",
-"note": "",
-"source": 17
-},
-{
-"panel": 0,
-"ms": "0.766",
-"x": 574.8,
-"y": 230.5,
-"where": "runtime 1",
-"text": "Pool has ended.",
-"note": "",
-"source": 18
-},
-{
-"panel": 0,
 "ms": "0.793",
-"x": 582.0,
+"x": 496.2,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Runtime 2 ends.",
@@ -4341,19 +4331,9 @@ const recordings = [
 "source": -1
 },
 {
-"panel": 1,
-"ms": "0.803",
-"x": 585.3,
-"y": 467.5,
-"where": "window",
-"text": "The logout has returned, after 0.8 ms.",
-"note": "the session's tasks have ended, and the threads live on",
-"source": 19
-},
-{
 "panel": 0,
 "ms": "0.847",
-"x": 604.7,
+"x": 514.0,
 "y": 230.5,
 "where": "runtime 1",
 "text": "Runtime 1 ends.",
@@ -4363,21 +4343,71 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.924",
-"x": 614.3,
+"x": 524.4,
 "y": 160.5,
 "where": "ladder",
 "text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
-"source": 17
+"source": 15
+},
+{
+"panel": 1,
+"ms": "0.936",
+"x": 525.9,
+"y": 579.5,
+"where": "runtime 1",
+"text": "Pool goes on, on runtime 1.",
+"note": "",
+"source": 16
 },
 {
 "panel": 0,
 "ms": "1.050",
-"x": 630.0,
+"x": 539.8,
 "y": 118.5,
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "",
+"source": 17
+},
+{
+"panel": 1,
+"ms": "1.102",
+"x": 591.6,
+"y": 579.5,
+"where": "runtime 1",
+"text": "Pool has ended.",
+"note": "",
+"source": 18
+},
+{
+"panel": 1,
+"ms": "1.113",
+"x": 594.1,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Event receiver has ended.",
+"note": "",
+"source": 19
+},
+{
+"panel": 1,
+"ms": "2.273",
+"x": 626.7,
+"y": 537.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 2.0 ms.",
+"note": "",
+"source": 15
+},
+{
+"panel": 1,
+"ms": "2.390",
+"x": 630.0,
+"y": 467.5,
+"where": "window",
+"text": "The logout has returned, after 2.4 ms.",
+"note": "the session's tasks have ended, and the threads live on",
 "source": 20
 }
 ],
@@ -4479,22 +4509,6 @@ const recordings = [
 ]
 },
 {
-"file": "correct-example/scope_client/client.cpp",
-"first": 56,
-"mark": 4,
-"lines": [
-"while (!event && !reader.finished()) {",
-"  session->activity->waiting_for_server = true;",
-"  // ^ The token reaches the pending read itself.",
-"  const auto [error, size] =",
-"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
-"  session->activity->waiting_for_server = false;",
-"  if (error == asio::error::eof) {",
-"    reader.finish();",
-"  } else if (error) {"
-]
-},
-{
 "file": "correct-example/client/client.cpp",
 "first": 55,
 "mark": 4,
@@ -4512,34 +4526,18 @@ const recordings = [
 },
 {
 "file": "correct-example/scope_client/client.cpp",
-"first": 106,
+"first": 56,
 "mark": 4,
 "lines": [
-"",
-"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
-"  if (batch.empty()) co_return;",
-"  const Lease connection = co_await session->pool.acquire();",
-"  connection->insert_samples(session->user, batch);",
-"  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());",
-"  batch.clear();",
-"}",
-""
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 99,
-"mark": 4,
-"lines": [
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);",
-"  }",
-"  co_await flush(session, batch);  // ^ told, not cut off: the last batch is stored",
-"}",
-"// [/worker]",
-"",
-"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
+"while (!event && !reader.finished()) {",
+"  session->activity->waiting_for_server = true;",
+"  // ^ The token reaches the pending read itself.",
+"  const auto [error, size] =",
+"      co_await socket.async_read_some(asio::buffer(bytes), cancel_on(token, as_result));",
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {"
 ]
 },
 {
@@ -4572,38 +4570,6 @@ const recordings = [
 "// [/worker]",
 "",
 "asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 61,
-"mark": 4,
-"lines": [
-"  session->activity->waiting_for_server = false;",
-"  if (error == asio::error::eof) {",
-"    reader.finish();",
-"  } else if (error) {",
-"    throw boost::system::system_error(error);",
-"  }",
-"  reader.feed({bytes.data(), size});",
-"  event = reader.next();",
-"}"
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 114,
-"mark": 4,
-"lines": [
-"",
-"// [pool]",
-"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
-"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
-"  co_await session->components.async_wait();",
-"  co_await session->pool.drained();",
-"}",
-"// [/pool]",
-""
 ]
 },
 {
@@ -4640,7 +4606,39 @@ const recordings = [
 },
 {
 "file": "correct-example/scope_client/client.cpp",
-"first": 115,
+"first": 106,
+"mark": 4,
+"lines": [
+"",
+"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
+"  if (batch.empty()) co_return;",
+"  const Lease connection = co_await session->pool.acquire();",
+"  connection->insert_samples(session->user, batch);",
+"  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());",
+"  batch.clear();",
+"}",
+""
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 99,
+"mark": 4,
+"lines": [
+"    batch.push_back(scenario::sample_machine());",
+"    ++session->activity->samples_taken;",
+"    if (batch.size() == batch_size) co_await flush(session, batch);",
+"  }",
+"  co_await flush(session, batch);  // ^ told, not cut off: the last batch is stored",
+"}",
+"// [/worker]",
+"",
+"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
+]
+},
+{
+"file": "correct-example/client/client.cpp",
+"first": 114,
 "mark": 4,
 "lines": [
 "// [pool]",
@@ -4671,10 +4669,11 @@ const recordings = [
 ]
 },
 {
-"file": "correct-example/client/client.cpp",
+"file": "correct-example/scope_client/client.cpp",
 "first": 114,
 "mark": 4,
 "lines": [
+"",
 "// [pool]",
 "asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
 "  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
@@ -4682,23 +4681,6 @@ const recordings = [
 "  co_await session->pool.drained();",
 "}",
 "// [/pool]",
-"",
-"}  // namespace app"
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 35,
-"mark": 4,
-"lines": [
-"// [logout]",
-"asio::awaitable<ShutdownReport> Client::logout() {",
-"  const auto session = std::exchange(session_, nullptr);",
-"  // ^ One call ends the session. Whatever else is on the runtime goes on.",
-"  return session->scope.async_shutdown({.wait = surroundings_.settings.deadline},",
-"                                       asio::use_awaitable);",
-"}",
-"// [/logout]",
 ""
 ]
 },
@@ -4717,11 +4699,59 @@ const recordings = [
 "",
 "// [receive]"
 ]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 115,
+"mark": 4,
+"lines": [
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+"",
+"}  // namespace app"
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 61,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  const auto session = std::exchange(session_, nullptr);",
+"  // ^ One call ends the session. Whatever else is on the runtime goes on.",
+"  return session->scope.async_shutdown({.wait = surroundings_.settings.deadline},",
+"                                       asio::use_awaitable);",
+"}",
+"// [/logout]",
+""
+]
 }
 ],
 "questions": [
 {
-"step": 34,
+"step": 37,
 "question": "The session's scope has shut down. What happens to the threads of the runtime?",
 "answers": [
 "They end with the session",
@@ -4735,7 +4765,7 @@ const recordings = [
 99.5,
 735.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-scope-logout\" width=\"640\" height=\"846\" viewBox=\"0 0 640 846\" role=\"img\" aria-labelledby=\"scope-logout-title scope-logout-desc\">\n<title id=\"scope-logout-title\">A runtime for each session, or one that lives on</title>\n<desc id=\"scope-logout-desc\">A runtime for each session, or one that lives on. A runtime each: the runtime&#x27;s threads end with the session. A scope each: the session&#x27;s tasks have ended, and the threads live on. In order: -5.07 ms, a runtime each: Time-series worker goes on, on runtime 2; -5.05 ms, a runtime each: Time-series worker is suspended: it waits for the next sample&#x27;s time; -1.07 ms, a scope each: Time-series worker goes on, on runtime 1; -1.05 ms, a scope each: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, a runtime each: The window begins the logout; 0.00 ms, a scope each: The window begins the logout; 0.09 ms, a scope each: The ladder begins the shutdown; 0.09 ms, a scope each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.11 ms, a scope each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.12 ms, a scope each: Event receiver is suspended; 0.12 ms, a scope each: Time-series worker goes on, on runtime 2: it had left runtime 1; 0.12 ms, a scope each: Time-series worker is suspended; 0.12 ms, a runtime each: The ladder begins the shutdown; 0.12 ms, a runtime each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.13 ms, a scope each: Event receiver goes on, on runtime 2; 0.15 ms, a runtime each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, a runtime each: Event receiver is suspended; 0.19 ms, a runtime each: Event receiver goes on, on runtime 1: it had left runtime 2; 0.34 ms, a scope each: Time-series worker goes on, on runtime 1: it had left runtime 2; 0.44 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.44 ms, a runtime each: Time-series worker is suspended; 0.48 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.51 ms, a scope each: Time-series worker stores 4 rows; 0.52 ms, a scope each: Time-series worker has ended; 0.60 ms, a runtime each: Time-series worker stores 4 rows; 0.60 ms, a runtime each: Time-series worker has ended; 0.61 ms, a scope each: Event receiver has ended; 0.62 ms, a scope each: Pool goes on, on runtime 2; 0.65 ms, a runtime each: Event receiver has ended; 0.66 ms, a runtime each: Pool goes on, on runtime 1; 0.74 ms, a scope each: Pool has ended; 0.76 ms, a scope each: The shutdown has returned, after 0.7 ms; 0.77 ms, a runtime each: Pool has ended; 0.79 ms, a runtime each: Runtime 2 ends; 0.80 ms, a scope each: The logout has returned, after 0.8 ms; 0.85 ms, a runtime each: Runtime 1 ends; 0.92 ms, a runtime each: The shutdown has returned, after 0.8 ms; 1.05 ms, a runtime each: The logout has returned, after 1.0 ms.</desc>\n<metadata>correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230; scope-logout.json sha256 9eea8989e74149a3509a218964198d52edfcb6fcf30f13eaa8b57739c874286e</metadata>\n<style>\n.recorded-scope-logout text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-scope-logout .strong,.recorded-scope-logout .bad,.recorded-scope-logout .good,.recorded-scope-logout .title{font-weight:bold}\n.recorded-scope-logout .title{font-size:20px}\n.recorded-scope-logout .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-scope-logout path,.recorded-scope-logout .rung{fill:none}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke-width:1}\n.recorded-scope-logout .blocked{fill:url(#scope-logout-blocked)}\n.recorded-scope-logout .stripe{stroke-width:1.2;opacity:.5}\n.recorded-scope-logout .hatch{stroke-width:2.6}\n.recorded-scope-logout .end{stroke-width:5}\n.recorded-scope-logout .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-scope-logout .rail,.recorded-scope-logout .beat,.recorded-scope-logout .rung{stroke-width:1.6}\n.recorded-scope-logout .cross{stroke-width:2}\n.recorded-scope-logout .badline,.recorded-scope-logout .goodline{stroke-width:2.4}\n.recorded-scope-logout .moment{stroke-dasharray:1 3}\n.recorded-scope-logout .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-scope-logout .ribbon{stroke-width:32}\n.recorded-scope-logout .inner{stroke-width:29}\n.recorded-scope-logout .over{stroke:url(#scope-logout-guard);stroke-width:29}\n.recorded-scope-logout .page{fill:#ffffff}\n.recorded-scope-logout text{fill:#1f2328}\n.recorded-scope-logout .halo{stroke:#ffffff}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#d1d9e0}\n.recorded-scope-logout .quiet{fill:#59636e}\n.recorded-scope-logout .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-scope-logout .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#fdecec;stroke:#b91c26}\n.recorded-scope-logout .blocked{stroke:#b91c26}\n.recorded-scope-logout .stripe{stroke:#b91c26}\n.recorded-scope-logout .tint{fill:#fdecec}\n.recorded-scope-logout .hatch{stroke:#e5ab45}\n.recorded-scope-logout .amber{fill:#fff0cf}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#2a66ad}\n.recorded-scope-logout .ribbon{stroke:#8a5000}\n.recorded-scope-logout .inner{stroke:#fff0cf}\n.recorded-scope-logout .held{fill:#8a5000}\n.recorded-scope-logout .bad{fill:#b91c26}\n.recorded-scope-logout .badline{stroke:#b91c26}\n.recorded-scope-logout .good{fill:#1a7f37}\n.recorded-scope-logout .goodline{stroke:#1a7f37}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#59636e}\n.recorded-scope-logout .gone{fill:#59636e}\n.recorded-scope-logout .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-scope-logout .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-scope-logout .page{fill:#0d1117}\n.recorded-scope-logout text{fill:#e6edf3}\n.recorded-scope-logout .halo{stroke:#0d1117}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#363d46}\n.recorded-scope-logout .quiet{fill:#9aa4af}\n.recorded-scope-logout .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-scope-logout .other{fill:#1c2128;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#3a1518;stroke:#ff8079}\n.recorded-scope-logout .blocked{stroke:#ff8079}\n.recorded-scope-logout .stripe{stroke:#ff8079}\n.recorded-scope-logout .tint{fill:#3a1518}\n.recorded-scope-logout .hatch{stroke:#8a6420}\n.recorded-scope-logout .amber{fill:#33260c}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#6fb1fc}\n.recorded-scope-logout .ribbon{stroke:#f0b04c}\n.recorded-scope-logout .inner{stroke:#33260c}\n.recorded-scope-logout .held{fill:#f0b04c}\n.recorded-scope-logout .bad{fill:#ff8079}\n.recorded-scope-logout .badline{stroke:#ff8079}\n.recorded-scope-logout .good{fill:#4cc15f}\n.recorded-scope-logout .goodline{stroke:#4cc15f}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#9aa4af}\n.recorded-scope-logout .gone{fill:#9aa4af}\n.recorded-scope-logout .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-scope-logout .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"scope-logout-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"scope-logout-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"846\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 384.5L630 384.5\"/>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M230.9 95.5L230.9 374.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 230.5L604.7 230.5\"/>\n<rect class=\"gone\" x=\"600.7\" y=\"226.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"rule\" d=\"M90 353.5L582 353.5\"/>\n<rect class=\"gone\" x=\"578\" y=\"349.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"33\" data-to=\"33\"/>\n<path class=\"lane\" d=\"M90 319H495.2q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"29\"/>\n<rect class=\"page\" x=\"227.9\" y=\"309\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 292H324.7q7 0 7 7V346.5q0 7 7 7\" data-from=\"0\" data-to=\"19\"/>\n<rect class=\"page\" x=\"133.8\" y=\"282\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 265H282.5q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"17\"/>\n<rect class=\"page\" x=\"108.2\" y=\"255\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"345.5\" width=\"11\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"279.4\" y=\"345.5\" width=\"10.9\" height=\"16\" rx=\"3\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"296.5\" y=\"218.5\" width=\"207.4\" height=\"24\" rx=\"3\" data-from=\"17\" data-to=\"28\"/>\n<path class=\"end\" d=\"M502.8 217.5L502.8 243.5\" data-from=\"28\" data-to=\"28\"/>\n<rect class=\"task\" x=\"338.7\" y=\"341.5\" width=\"148.7\" height=\"24\" rx=\"3\" data-from=\"19\" data-to=\"25\"/>\n<path class=\"end\" d=\"M486.4 340.5L486.4 366.5\" data-from=\"25\" data-to=\"25\"/>\n<rect class=\"task\" x=\"509.2\" y=\"218.5\" width=\"65.6\" height=\"24\" rx=\"3\" data-from=\"29\" data-to=\"32\"/>\n<path class=\"end\" d=\"M573.8 217.5L573.8 243.5\" data-from=\"32\" data-to=\"32\"/>\n<path class=\"beat\" d=\"M221.2 110.5L221.2 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M230.9 106.5L230.9 130.5\" data-from=\"4\" data-to=\"37\"/>\n<path class=\"rail\" d=\"M230.9 118.5H630m0 -12v24\" data-from=\"4\" data-to=\"37\"/>\n<rect class=\"page\" x=\"376.2\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"37\" data-to=\"37\"/>\n<circle class=\"rung\" cx=\"270.3\" cy=\"160.5\" r=\"4.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"goodline\" d=\"M598.7 217.5l5 6l8 -12\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"goodline\" d=\"M604.7 209.5L604.7 206.5\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"goodline\" d=\"M12 407.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M230.9 444.5L230.9 723.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 467.5L660 467.5\"/>\n<path class=\"rule\" d=\"M90 537.5L660 537.5\"/>\n<path class=\"rule\" d=\"M90 579.5L660 579.5\"/>\n<path class=\"rule\" d=\"M90 702.5L660 702.5\"/>\n<path class=\"lane\" d=\"M90 668H482.3q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"27\"/>\n<rect class=\"page\" x=\"221.5\" y=\"658\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 641H304.4q7 0 7 -7V586.5q0 -7 7 -7\" data-from=\"2\" data-to=\"18\"/>\n<rect class=\"page\" x=\"123.6\" y=\"631\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 614H259.5q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"14\"/>\n<rect class=\"page\" x=\"96.7\" y=\"604\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"165.8\" y=\"571.5\" width=\"9.4\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"253\" y=\"694.5\" width=\"6.4\" height=\"16\" rx=\"3\" data-from=\"8\" data-to=\"9\"/>\n<rect class=\"task\" x=\"263.2\" y=\"694.5\" width=\"6\" height=\"16\" rx=\"3\" data-from=\"10\" data-to=\"11\"/>\n<rect class=\"task\" x=\"273.5\" y=\"690.5\" width=\"217.2\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"26\"/>\n<path class=\"end\" d=\"M489.7 689.5L489.7 715.5\" data-from=\"26\" data-to=\"26\"/>\n<rect class=\"task\" x=\"318.4\" y=\"567.5\" width=\"150\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"23\"/>\n<path class=\"end\" d=\"M467.4 566.5L467.4 592.5\" data-from=\"23\" data-to=\"23\"/>\n<rect class=\"task\" x=\"496.3\" y=\"690.5\" width=\"69.1\" height=\"24\" rx=\"3\" data-from=\"27\" data-to=\"30\"/>\n<path class=\"end\" d=\"M564.4 689.5L564.4 715.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"beat\" d=\"M223.6 459.5L223.6 475.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M230.9 455.5L230.9 479.5\" data-from=\"5\" data-to=\"34\"/>\n<path class=\"rail\" d=\"M230.9 467.5H585.3m0 -12v24\" data-from=\"5\" data-to=\"34\"/>\n<rect class=\"page\" x=\"353.9\" y=\"457.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"34\" data-to=\"34\"/>\n<circle class=\"rung\" cx=\"247.9\" cy=\"537.5\" r=\"4.5\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"goodline\" d=\"M579.3 467.5l5 6l8 -12\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"goodline\" d=\"M585.3 475.5L585.3 490.5\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"axis\" d=\"M90 735.5L630 735.5\"/>\n<path class=\"beat\" d=\"M150.6 735.5L150.6 740.5\"/>\n<path class=\"beat\" d=\"M230.9 735.5L230.9 740.5\"/>\n<path class=\"beat\" d=\"M438.3 735.5L438.3 740.5\"/>\n<rect class=\"task\" x=\"90\" y=\"795.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 802.5L228.3 802.5\"/>\n<path class=\"end\" d=\"M501.4 795.5L501.4 809.5\"/>\n<path class=\"beat\" d=\"M99 819.5L99 833.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"822.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"446.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"35\" data-to=\"35\">A runtime for each session, or one that lives on</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"307.7\" lengthAdjust=\"spacingAndGlyphs\">A runtime each: correct_example, logout</text>\n<text class=\"strong\" x=\"339.7\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">: finished</text>\n<text class=\"halo quiet\" x=\"195.8\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"297.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"236\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"359\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"231.9\" y=\"324.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"137.8\" y=\"297.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"112.2\" y=\"270.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: suspended</text>\n<text class=\"\" x=\"371.7\" y=\"236\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">receiver</text>\n<text class=\"\" x=\"361\" y=\"359\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">worker: 4 rows</text>\n<text class=\"\" x=\"526.9\" y=\"236\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"29\" data-to=\"29\">pool</text>\n<text class=\"\" x=\"380.2\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"279.3\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">wait</text>\n<text class=\"halo good\" x=\"309.3\" y=\"202\" textLength=\"320.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"35\" data-to=\"35\">the runtime&#x27;s threads end with the session</text>\n<text class=\"strong\" x=\"32\" y=\"413\" textLength=\"289.7\" lengthAdjust=\"spacingAndGlyphs\">A scope each: scope_example, logout</text>\n<text class=\"strong\" x=\"321.7\" y=\"413\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"34\" data-to=\"34\">: finished</text>\n<text class=\"halo quiet\" x=\"195.8\" y=\"439\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"646.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"473\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"543\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"585\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"708\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"225.5\" y=\"673.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">pool: suspended</text>\n<text class=\"quiet\" x=\"127.6\" y=\"646.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker: suspended</text>\n<text class=\"quiet\" x=\"100.7\" y=\"619.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver: suspended</text>\n<text class=\"\" x=\"353.7\" y=\"708\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">receiver</text>\n<text class=\"\" x=\"341.4\" y=\"585\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">worker: 4 rows</text>\n<text class=\"\" x=\"515.8\" y=\"708\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">pool</text>\n<text class=\"\" x=\"357.9\" y=\"473\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"34\" data-to=\"34\">logout: 0.8 ms</text>\n<text class=\"halo\" x=\"256.9\" y=\"543\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">wait</text>\n<text class=\"halo good\" x=\"208.4\" y=\"505\" textLength=\"421.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"34\" data-to=\"34\">the session&#x27;s tasks have ended, and the threads live on</text>\n<text class=\"halo quiet\" x=\"128.9\" y=\"758\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−2 ms</text>\n<text class=\"halo quiet\" x=\"226.5\" y=\"758\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"414.3\" y=\"758\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"780\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"808\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"808\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"808\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"832\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"832\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-scope-logout\" width=\"640\" height=\"846\" viewBox=\"0 0 640 846\" role=\"img\" aria-labelledby=\"scope-logout-title scope-logout-desc\">\n<title id=\"scope-logout-title\">A runtime for each session, or one that lives on</title>\n<desc id=\"scope-logout-desc\">A runtime for each session, or one that lives on. A runtime each: the runtime&#x27;s threads end with the session. A scope each: the session&#x27;s tasks have ended, and the threads live on. In order: -5.07 ms, a runtime each: Time-series worker goes on, on runtime 2; -5.05 ms, a runtime each: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.46 ms, a scope each: Time-series worker goes on, on runtime 1: it had left runtime 2; -0.43 ms, a scope each: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, a runtime each: The window begins the logout; 0.00 ms, a scope each: The window begins the logout; 0.12 ms, a runtime each: The ladder begins the shutdown; 0.12 ms, a runtime each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, a runtime each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, a runtime each: Event receiver is suspended; 0.19 ms, a runtime each: Event receiver goes on, on runtime 1: it had left runtime 2; 0.26 ms, a scope each: The ladder begins the shutdown; 0.26 ms, a scope each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.31 ms, a scope each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.32 ms, a scope each: Event receiver is suspended; 0.32 ms, a scope each: Time-series worker goes on, on runtime 2: it had left runtime 1; 0.33 ms, a scope each: Time-series worker is suspended; 0.33 ms, a scope each: Event receiver goes on, on runtime 2; 0.44 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.44 ms, a runtime each: Time-series worker is suspended; 0.48 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.55 ms, a scope each: Time-series worker goes on, on runtime 1: it had left runtime 2; 0.60 ms, a runtime each: Time-series worker stores 4 rows; 0.60 ms, a runtime each: Time-series worker has ended; 0.65 ms, a runtime each: Event receiver has ended; 0.66 ms, a runtime each: Pool goes on, on runtime 1; 0.74 ms, a scope each: Time-series worker stores 4 rows; 0.75 ms, a scope each: Time-series worker has ended; 0.77 ms, a runtime each: Pool has ended; 0.79 ms, a runtime each: Runtime 2 ends; 0.85 ms, a runtime each: Runtime 1 ends; 0.92 ms, a runtime each: The shutdown has returned, after 0.8 ms; 0.94 ms, a scope each: Pool goes on, on runtime 1; 1.05 ms, a runtime each: The logout has returned, after 1.0 ms; 1.10 ms, a scope each: Pool has ended; 1.11 ms, a scope each: Event receiver has ended; 2.27 ms, a scope each: The shutdown has returned, after 2.0 ms; 2.39 ms, a scope each: The logout has returned, after 2.4 ms.</desc>\n<metadata>correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230; scope-logout.json sha256 604f4093d44c0e903d215c9530dc444cfa47accc0deac7e34ac55611bab4d249</metadata>\n<style>\n.recorded-scope-logout text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-scope-logout .strong,.recorded-scope-logout .bad,.recorded-scope-logout .good,.recorded-scope-logout .title{font-weight:bold}\n.recorded-scope-logout .title{font-size:20px}\n.recorded-scope-logout .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-scope-logout path,.recorded-scope-logout .rung{fill:none}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke-width:1}\n.recorded-scope-logout .blocked{fill:url(#scope-logout-blocked)}\n.recorded-scope-logout .stripe{stroke-width:1.2;opacity:.5}\n.recorded-scope-logout .hatch{stroke-width:2.6}\n.recorded-scope-logout .end{stroke-width:5}\n.recorded-scope-logout .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-scope-logout .rail,.recorded-scope-logout .beat,.recorded-scope-logout .rung{stroke-width:1.6}\n.recorded-scope-logout .cross{stroke-width:2}\n.recorded-scope-logout .badline,.recorded-scope-logout .goodline{stroke-width:2.4}\n.recorded-scope-logout .moment{stroke-dasharray:1 3}\n.recorded-scope-logout .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-scope-logout .ribbon{stroke-width:32}\n.recorded-scope-logout .inner{stroke-width:29}\n.recorded-scope-logout .over{stroke:url(#scope-logout-guard);stroke-width:29}\n.recorded-scope-logout .page{fill:#ffffff}\n.recorded-scope-logout text{fill:#1f2328}\n.recorded-scope-logout .halo{stroke:#ffffff}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#d1d9e0}\n.recorded-scope-logout .quiet{fill:#59636e}\n.recorded-scope-logout .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-scope-logout .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#fdecec;stroke:#b91c26}\n.recorded-scope-logout .blocked{stroke:#b91c26}\n.recorded-scope-logout .stripe{stroke:#b91c26}\n.recorded-scope-logout .tint{fill:#fdecec}\n.recorded-scope-logout .hatch{stroke:#e5ab45}\n.recorded-scope-logout .amber{fill:#fff0cf}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#2a66ad}\n.recorded-scope-logout .ribbon{stroke:#8a5000}\n.recorded-scope-logout .inner{stroke:#fff0cf}\n.recorded-scope-logout .held{fill:#8a5000}\n.recorded-scope-logout .bad{fill:#b91c26}\n.recorded-scope-logout .badline{stroke:#b91c26}\n.recorded-scope-logout .good{fill:#1a7f37}\n.recorded-scope-logout .goodline{stroke:#1a7f37}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#59636e}\n.recorded-scope-logout .gone{fill:#59636e}\n.recorded-scope-logout .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-scope-logout .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-scope-logout .page{fill:#0d1117}\n.recorded-scope-logout text{fill:#e6edf3}\n.recorded-scope-logout .halo{stroke:#0d1117}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#363d46}\n.recorded-scope-logout .quiet{fill:#9aa4af}\n.recorded-scope-logout .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-scope-logout .other{fill:#1c2128;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#3a1518;stroke:#ff8079}\n.recorded-scope-logout .blocked{stroke:#ff8079}\n.recorded-scope-logout .stripe{stroke:#ff8079}\n.recorded-scope-logout .tint{fill:#3a1518}\n.recorded-scope-logout .hatch{stroke:#8a6420}\n.recorded-scope-logout .amber{fill:#33260c}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#6fb1fc}\n.recorded-scope-logout .ribbon{stroke:#f0b04c}\n.recorded-scope-logout .inner{stroke:#33260c}\n.recorded-scope-logout .held{fill:#f0b04c}\n.recorded-scope-logout .bad{fill:#ff8079}\n.recorded-scope-logout .badline{stroke:#ff8079}\n.recorded-scope-logout .good{fill:#4cc15f}\n.recorded-scope-logout .goodline{stroke:#4cc15f}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#9aa4af}\n.recorded-scope-logout .gone{fill:#9aa4af}\n.recorded-scope-logout .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-scope-logout .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"scope-logout-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"scope-logout-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"846\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 384.5L630 384.5\"/>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M194.3 95.5L194.3 374.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 230.5L514 230.5\"/>\n<rect class=\"gone\" x=\"510\" y=\"226.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"rule\" d=\"M90 353.5L496.2 353.5\"/>\n<rect class=\"gone\" x=\"492.2\" y=\"349.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"29\" data-to=\"29\"/>\n<path class=\"lane\" d=\"M90 319H418.2q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"25\"/>\n<rect class=\"page\" x=\"189.4\" y=\"309\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 292H266q7 0 7 7V346.5q0 7 7 7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"104.4\" y=\"282\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 265H213.1q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"10\"/>\n<rect class=\"page\" x=\"117.1\" y=\"255\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"345.5\" width=\"9.4\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"213.2\" y=\"345.5\" width=\"9.3\" height=\"16\" rx=\"3\" data-from=\"8\" data-to=\"9\"/>\n<rect class=\"task\" x=\"227.1\" y=\"218.5\" width=\"200.4\" height=\"24\" rx=\"3\" data-from=\"10\" data-to=\"24\"/>\n<path class=\"end\" d=\"M426.5 217.5L426.5 243.5\" data-from=\"24\" data-to=\"24\"/>\n<rect class=\"task\" x=\"280\" y=\"341.5\" width=\"139.5\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"23\"/>\n<path class=\"end\" d=\"M418.5 340.5L418.5 366.5\" data-from=\"23\" data-to=\"23\"/>\n<rect class=\"task\" x=\"432.2\" y=\"218.5\" width=\"58.7\" height=\"24\" rx=\"3\" data-from=\"25\" data-to=\"28\"/>\n<path class=\"end\" d=\"M489.9 217.5L489.9 243.5\" data-from=\"28\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M187.9 110.5L187.9 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M194.3 106.5L194.3 130.5\" data-from=\"4\" data-to=\"33\"/>\n<path class=\"rail\" d=\"M194.3 118.5H539.8m0 -12v24\" data-from=\"4\" data-to=\"33\"/>\n<rect class=\"page\" x=\"312.8\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"33\" data-to=\"33\"/>\n<circle class=\"rung\" cx=\"208.9\" cy=\"160.5\" r=\"4.5\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"goodline\" d=\"M508 217.5l5 6l8 -12\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"goodline\" d=\"M514 209.5L514 206.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"goodline\" d=\"M12 407.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M194.3 444.5L194.3 723.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 467.5L660 467.5\"/>\n<path class=\"rule\" d=\"M90 537.5L660 537.5\"/>\n<path class=\"rule\" d=\"M90 579.5L660 579.5\"/>\n<path class=\"rule\" d=\"M90 702.5L660 702.5\"/>\n<path class=\"lane\" d=\"M90 668H511.9q7 0 7 -7V586.5q0 -7 7 -7\" data-from=\"2\" data-to=\"32\"/>\n<rect class=\"page\" x=\"236.3\" y=\"658\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 614H252.7q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"17\"/>\n<rect class=\"page\" x=\"93.3\" y=\"604\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 641H279.7q7 0 7 -7V586.5q0 -7 7 -7\" data-from=\"2\" data-to=\"21\"/>\n<rect class=\"page\" x=\"111.3\" y=\"631\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"148.2\" y=\"571.5\" width=\"10.1\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"246.1\" y=\"694.5\" width=\"7.1\" height=\"16\" rx=\"3\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"257\" y=\"694.5\" width=\"5.7\" height=\"16\" rx=\"2.8\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"266.7\" y=\"690.5\" width=\"327.4\" height=\"24\" rx=\"3\" data-from=\"17\" data-to=\"35\"/>\n<path class=\"end\" d=\"M593.1 689.5L593.1 715.5\" data-from=\"35\" data-to=\"35\"/>\n<rect class=\"task\" x=\"293.7\" y=\"567.5\" width=\"150.9\" height=\"24\" rx=\"3\" data-from=\"21\" data-to=\"27\"/>\n<path class=\"end\" d=\"M443.6 566.5L443.6 592.5\" data-from=\"27\" data-to=\"27\"/>\n<rect class=\"task\" x=\"525.9\" y=\"567.5\" width=\"65.7\" height=\"24\" rx=\"3\" data-from=\"32\" data-to=\"34\"/>\n<path class=\"end\" d=\"M590.6 566.5L590.6 592.5\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"beat\" d=\"M182.1 459.5L182.1 475.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M194.3 455.5L194.3 479.5\" data-from=\"5\" data-to=\"37\"/>\n<path class=\"rail\" d=\"M194.3 467.5H630m0 -12v24\" data-from=\"5\" data-to=\"37\"/>\n<rect class=\"page\" x=\"357.9\" y=\"457.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"37\" data-to=\"37\"/>\n<circle class=\"rung\" cx=\"237.6\" cy=\"537.5\" r=\"4.5\" data-from=\"12\" data-to=\"12\"/>\n<path class=\"goodline\" d=\"M624 467.5l5 6l8 -12\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"goodline\" d=\"M630 475.5L630 490.5\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"axis\" d=\"M90 735.5L630 735.5\"/>\n<path class=\"beat\" d=\"M194.3 735.5L194.3 740.5\"/>\n<path class=\"beat\" d=\"M287.6 735.5L287.6 740.5\"/>\n<path class=\"beat\" d=\"M533.7 735.5L533.7 740.5\"/>\n<rect class=\"task\" x=\"90\" y=\"795.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 802.5L228.3 802.5\"/>\n<path class=\"end\" d=\"M501.4 795.5L501.4 809.5\"/>\n<path class=\"beat\" d=\"M99 819.5L99 833.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"822.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"446.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">A runtime for each session, or one that lives on</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"307.7\" lengthAdjust=\"spacingAndGlyphs\">A runtime each: correct_example, logout</text>\n<text class=\"strong\" x=\"339.7\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"33\" data-to=\"33\">: finished</text>\n<text class=\"halo quiet\" x=\"159.2\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"297.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"236\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"359\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"193.4\" y=\"324.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"108.4\" y=\"297.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"121.1\" y=\"270.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver</text>\n<text class=\"\" x=\"298.8\" y=\"236\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"\" x=\"297.7\" y=\"359\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">worker: 4 rows</text>\n<text class=\"\" x=\"446.4\" y=\"236\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">pool</text>\n<text class=\"\" x=\"316.8\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"33\" data-to=\"33\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"217.9\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">wait</text>\n<text class=\"halo good\" x=\"309.3\" y=\"202\" textLength=\"320.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">the runtime&#x27;s threads end with the session</text>\n<text class=\"strong\" x=\"32\" y=\"413\" textLength=\"289.7\" lengthAdjust=\"spacingAndGlyphs\">A scope each: scope_example, logout</text>\n<text class=\"strong\" x=\"321.7\" y=\"413\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">: finished</text>\n<text class=\"halo quiet\" x=\"159.2\" y=\"439\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"646.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"473\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"543\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"585\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"708\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"240.3\" y=\"673.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">pool: suspended</text>\n<text class=\"quiet\" x=\"97.3\" y=\"619.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver: suspended</text>\n<text class=\"quiet\" x=\"115.3\" y=\"646.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker: suspended</text>\n<text class=\"\" x=\"402\" y=\"708\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">receiver</text>\n<text class=\"\" x=\"317.2\" y=\"585\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">worker: 4 rows</text>\n<text class=\"\" x=\"543.7\" y=\"585\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">pool</text>\n<text class=\"\" x=\"361.9\" y=\"473\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">logout: 2.4 ms</text>\n<text class=\"halo\" x=\"246.6\" y=\"543\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">wait</text>\n<text class=\"halo good\" x=\"208.4\" y=\"505\" textLength=\"421.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">the session&#x27;s tasks have ended, and the threads live on</text>\n<text class=\"halo quiet\" x=\"189.9\" y=\"758\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"263.6\" y=\"758\" textLength=\"48\" lengthAdjust=\"spacingAndGlyphs\">0.5 ms</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"758\" textLength=\"34.7\" lengthAdjust=\"spacingAndGlyphs\">1 ms</text>\n<text class=\"halo quiet\" x=\"90\" y=\"780\" textLength=\"385.1\" lengthAdjust=\"spacingAndGlyphs\">from the logout on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"808\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"808\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"808\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"832\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"832\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n</g>\n</svg>\n"
 },
 {
 "name": "straggler",
@@ -5272,7 +5302,7 @@ const recordings = [
 "steps": [
 {
 "panel": 0,
-"ms": "-5.214",
+"ms": "-5.124",
 "x": 90,
 "y": 160.5,
 "where": "runtime 1",
@@ -5282,8 +5312,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.198",
-"x": 101.2,
+"ms": "-5.103",
+"x": 103.8,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event begins, on runtime 1.",
@@ -5292,8 +5322,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.073",
-"x": 186.8,
+"ms": "-4.977",
+"x": 187.7,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event stores 1 row.",
@@ -5302,8 +5332,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.066",
-"x": 191.4,
+"ms": "-4.970",
+"x": 192.2,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event is suspended.",
@@ -5312,8 +5342,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.063",
-"x": 193.7,
+"ms": "-4.966",
+"x": 194.5,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it.",
@@ -5322,8 +5352,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.056",
-"x": 198.2,
+"ms": "-4.961",
+"x": 198.3,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event receiver takes the guard, on runtime 1.",
@@ -5332,7 +5362,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.050",
+"ms": "-4.955",
 "x": 202.0,
 "y": 160.5,
 "where": "runtime 1",
@@ -5342,7 +5372,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.041",
+"ms": "-4.944",
 "x": 255.1,
 "y": 160.5,
 "where": "runtime 1",
@@ -5352,8 +5382,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-5.038",
-"x": 260.1,
+"ms": "-4.938",
+"x": 260.2,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Event has ended.",
@@ -5382,8 +5412,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.097",
-"x": 329.8,
+"ms": "-0.111",
+"x": 329.7,
 "y": 244.5,
 "where": "runtime 2",
 "text": "Busy handler has ended.",
@@ -5392,8 +5422,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "-0.085",
-"x": 329.9,
+"ms": "-0.081",
+"x": 330.0,
 "y": 160.5,
 "where": "runtime 1",
 "text": "Busy handler begins, on runtime 1.",
@@ -5422,8 +5452,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.021",
-"x": 512.1,
+"ms": "0.020",
+"x": 510.4,
 "y": 244.5,
 "where": "runtime 2",
 "text": "Event begins, on runtime 2.",
@@ -5433,7 +5463,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.034",
-"x": 536.3,
+"x": 536.4,
 "y": 519.5,
 "where": "runtime 2",
 "text": "Event receiver is suspended: it waits for the server's next line.",
@@ -5442,7 +5472,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.142",
+"ms": "0.135",
 "x": 536.9,
 "y": 244.5,
 "where": "runtime 2",
@@ -5452,7 +5482,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.149",
+"ms": "0.142",
 "x": 537.0,
 "y": 244.5,
 "where": "runtime 2",
@@ -5462,7 +5492,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.153",
+"ms": "0.145",
 "x": 537.0,
 "y": 244.5,
 "where": "runtime 2",
@@ -5472,8 +5502,8 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.159",
-"x": 589.3,
+"ms": "0.151",
+"x": 585.9,
 "y": 244.5,
 "where": "runtime 2",
 "text": "Event receiver takes the guard, on runtime 2.",
@@ -5482,7 +5512,7 @@ const recordings = [
 },
 {
 "panel": 0,
-"ms": "0.164",
+"ms": "0.157",
 "x": 630.0,
 "y": 244.5,
 "where": "runtime 2",
@@ -5649,6 +5679,6 @@ const recordings = [
 99.5,
 580.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-wrong-thread\" width=\"640\" height=\"691\" viewBox=\"0 0 640 691\" role=\"img\" aria-labelledby=\"wrong-thread-title wrong-thread-desc\">\n<title id=\"wrong-thread-title\">A lock belongs to a thread. A suspended task has none</title>\n<desc id=\"wrong-thread-desc\">A lock belongs to a thread. A suspended task has none. Broken: the guard crosses a suspension here: unlocked by a thread that never locked it. Correct: suspended with nothing in hand: any thread may go on. In order: -5.21 ms, broken: Event receiver goes on, on runtime 1: it had left runtime 2; -5.20 ms, broken: Event begins, on runtime 1; -5.07 ms, broken: Event stores 1 row; -5.07 ms, broken: Event is suspended; -5.06 ms, broken: Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it; -5.06 ms, broken: Event receiver takes the guard, on runtime 1; -5.05 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line; -5.04 ms, broken: Event goes on, on runtime 1; -5.04 ms, broken: Event has ended; -0.35 ms, correct: Event receiver goes on, on runtime 1; -0.28 ms, correct: Event receiver is suspended: it waits for the server&#x27;s next line; -0.10 ms, broken: Busy handler has ended; -0.08 ms, broken: Busy handler begins, on runtime 1; 0.00 ms, broken: Event receiver goes on, on runtime 2: it had left runtime 1; 0.00 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.02 ms, broken: Event begins, on runtime 2; 0.03 ms, correct: Event receiver is suspended: it waits for the server&#x27;s next line; 0.14 ms, broken: Event stores 1 row; 0.15 ms, broken: Event is suspended; 0.15 ms, broken: Event receiver lets go of the guard, on runtime 2: runtime 1 had taken it; 0.16 ms, broken: Event receiver takes the guard, on runtime 2; 0.16 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line, and does not go on.</desc>\n<metadata>mutex-wrong-thread.json sha256 9b8bbc68b40f7039ae9e9e4030bdcc0c0a3c457cf86b42952cd573d64feb9cbd; correct-straggler.json sha256 2dbe4c05e5df076db9538434c55ae280b0a13a6a606633f000a244b21168cdfb</metadata>\n<style>\n.recorded-wrong-thread text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-wrong-thread .strong,.recorded-wrong-thread .bad,.recorded-wrong-thread .good,.recorded-wrong-thread .title{font-weight:bold}\n.recorded-wrong-thread .title{font-size:20px}\n.recorded-wrong-thread .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-wrong-thread path,.recorded-wrong-thread .rung{fill:none}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke-width:1}\n.recorded-wrong-thread .blocked{fill:url(#wrong-thread-blocked)}\n.recorded-wrong-thread .stripe{stroke-width:1.2;opacity:.5}\n.recorded-wrong-thread .hatch{stroke-width:2.6}\n.recorded-wrong-thread .end{stroke-width:5}\n.recorded-wrong-thread .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-wrong-thread .rail,.recorded-wrong-thread .beat,.recorded-wrong-thread .rung{stroke-width:1.6}\n.recorded-wrong-thread .cross{stroke-width:2}\n.recorded-wrong-thread .badline,.recorded-wrong-thread .goodline{stroke-width:2.4}\n.recorded-wrong-thread .moment{stroke-dasharray:1 3}\n.recorded-wrong-thread .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-wrong-thread .ribbon{stroke-width:32}\n.recorded-wrong-thread .inner{stroke-width:29}\n.recorded-wrong-thread .over{stroke:url(#wrong-thread-guard);stroke-width:29}\n.recorded-wrong-thread .page{fill:#ffffff}\n.recorded-wrong-thread text{fill:#1f2328}\n.recorded-wrong-thread .halo{stroke:#ffffff}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke:#d1d9e0}\n.recorded-wrong-thread .quiet{fill:#59636e}\n.recorded-wrong-thread .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-wrong-thread .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-wrong-thread .late{fill:#fdecec;stroke:#b91c26}\n.recorded-wrong-thread .blocked{stroke:#b91c26}\n.recorded-wrong-thread .stripe{stroke:#b91c26}\n.recorded-wrong-thread .tint{fill:#fdecec}\n.recorded-wrong-thread .hatch{stroke:#e5ab45}\n.recorded-wrong-thread .amber{fill:#fff0cf}\n.recorded-wrong-thread .end,.recorded-wrong-thread .lane,.recorded-wrong-thread .rail{stroke:#2a66ad}\n.recorded-wrong-thread .ribbon{stroke:#8a5000}\n.recorded-wrong-thread .inner{stroke:#fff0cf}\n.recorded-wrong-thread .held{fill:#8a5000}\n.recorded-wrong-thread .bad{fill:#b91c26}\n.recorded-wrong-thread .badline{stroke:#b91c26}\n.recorded-wrong-thread .good{fill:#1a7f37}\n.recorded-wrong-thread .goodline{stroke:#1a7f37}\n.recorded-wrong-thread .beat,.recorded-wrong-thread .moment{stroke:#59636e}\n.recorded-wrong-thread .gone{fill:#59636e}\n.recorded-wrong-thread .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-wrong-thread .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-wrong-thread .page{fill:#0d1117}\n.recorded-wrong-thread text{fill:#e6edf3}\n.recorded-wrong-thread .halo{stroke:#0d1117}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke:#363d46}\n.recorded-wrong-thread .quiet{fill:#9aa4af}\n.recorded-wrong-thread .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-wrong-thread .other{fill:#1c2128;stroke:#7d8792}\n.recorded-wrong-thread .late{fill:#3a1518;stroke:#ff8079}\n.recorded-wrong-thread .blocked{stroke:#ff8079}\n.recorded-wrong-thread .stripe{stroke:#ff8079}\n.recorded-wrong-thread .tint{fill:#3a1518}\n.recorded-wrong-thread .hatch{stroke:#8a6420}\n.recorded-wrong-thread .amber{fill:#33260c}\n.recorded-wrong-thread .end,.recorded-wrong-thread .lane,.recorded-wrong-thread .rail{stroke:#6fb1fc}\n.recorded-wrong-thread .ribbon{stroke:#f0b04c}\n.recorded-wrong-thread .inner{stroke:#33260c}\n.recorded-wrong-thread .held{fill:#f0b04c}\n.recorded-wrong-thread .bad{fill:#ff8079}\n.recorded-wrong-thread .badline{stroke:#ff8079}\n.recorded-wrong-thread .good{fill:#4cc15f}\n.recorded-wrong-thread .goodline{stroke:#4cc15f}\n.recorded-wrong-thread .beat,.recorded-wrong-thread .moment{stroke:#9aa4af}\n.recorded-wrong-thread .gone{fill:#9aa4af}\n.recorded-wrong-thread .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-wrong-thread .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"wrong-thread-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"wrong-thread-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"691\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 325.5L630 325.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M470.2 95.5L470.2 315.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 244.5L660 244.5\"/>\n<path class=\"ribbon\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"inner\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"over\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"lane\" d=\"M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"6\" data-to=\"13\"/>\n<rect class=\"amber\" x=\"240.3\" y=\"192.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"lane\" d=\"M630 244.5q1 0 1 -1V203.5q0 -1 1 -1H660\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"other\" x=\"90\" y=\"236.5\" width=\"239.8\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"11\"/>\n<path class=\"end\" d=\"M328.8 235.5L328.8 253.5\" data-from=\"11\" data-to=\"11\"/>\n<rect class=\"task\" x=\"90\" y=\"148.5\" width=\"112\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"6\"/>\n<rect class=\"other\" x=\"255.1\" y=\"152.5\" width=\"5\" height=\"16\" rx=\"2.5\" data-from=\"7\" data-to=\"8\"/>\n<path class=\"end\" d=\"M259.1 151.5L259.1 169.5\" data-from=\"8\" data-to=\"8\"/>\n<rect class=\"other\" x=\"329.9\" y=\"148.5\" width=\"330.1\" height=\"24\" rx=\"3\" data-from=\"12\" data-to=\"21\"/>\n<path class=\"end\" d=\"M659 147.5L659 173.5\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"task\" x=\"470.2\" y=\"232.5\" width=\"159.8\" height=\"24\" rx=\"3\" data-from=\"13\" data-to=\"21\"/>\n<path class=\"beat\" d=\"M329.3 110.5L329.3 126.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"badline\" d=\"M531 250.5l12 12m0 -12l-12 12\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"badline\" d=\"M537 264.5L537 267.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"goodline\" d=\"M12 348.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M470.2 385.5L470.2 568.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"rule\" d=\"M90 408.5L660 408.5\"/>\n<path class=\"rule\" d=\"M90 450.5L660 450.5\"/>\n<path class=\"rule\" d=\"M90 519.5L660 519.5\"/>\n<path class=\"lane\" d=\"M90 485H248.3q7 0 7 -7V457.5q0 -7 7 -7\" data-from=\"9\" data-to=\"9\"/>\n<rect class=\"page\" x=\"91.1\" y=\"475\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"lane\" d=\"M328.7 450.5q7 0 7 7V478q0 7 7 7H456.2q7 0 7 7V512.5q0 7 7 7\" data-from=\"10\" data-to=\"14\"/>\n<rect class=\"page\" x=\"367\" y=\"475\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"10\" data-to=\"10\"/>\n<path class=\"lane\" d=\"M536.3 519.5q7 0 7 -7V492q0 -7 7 -7H660\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"page\" x=\"550.7\" y=\"475\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"task\" x=\"262.3\" y=\"438.5\" width=\"66.4\" height=\"24\" rx=\"3\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"470.2\" y=\"507.5\" width=\"66.2\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"16\"/>\n<path class=\"goodline\" d=\"M464.2 531.5l5 6l8 -12\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"goodline\" d=\"M470.2 539.5L470.2 542.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"axis\" d=\"M90 580.5L630 580.5\"/>\n<path class=\"beat\" d=\"M260.1 580.5L260.1 585.5\"/>\n<path class=\"beat\" d=\"M387.2 580.5L387.2 585.5\"/>\n<path class=\"beat\" d=\"M470.2 580.5L470.2 585.5\"/>\n<rect class=\"task\" x=\"90\" y=\"640.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 647.5L228.3 647.5\"/>\n<path class=\"ribbon\" d=\"M492.4 647.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 647.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 647.5h18\" style=\"stroke-width:13\"/>\n<path class=\"end\" d=\"M99 664.5L99 678.5\"/>\n<path class=\"beat\" d=\"M236.2 664.5L236.2 678.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"524.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">A lock belongs to a thread. A suspended task has none</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"292.5\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, wrong-thread</text>\n<text class=\"strong\" x=\"324.5\" y=\"64\" textLength=\"84.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">: undefined</text>\n<text class=\"halo quiet\" x=\"431\" y=\"90\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">the answer</text>\n<text class=\"halo quiet\" x=\"12\" y=\"208\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"250\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"held strong\" x=\"244.3\" y=\"208\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">receiver holds the guard</text>\n<text class=\"\" x=\"94.9\" y=\"166\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"439.2\" y=\"166\" textLength=\"91.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">busy handler</text>\n<text class=\"\" x=\"476.5\" y=\"250\" textLength=\"54.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">unlocks</text>\n<text class=\"halo bad\" x=\"322.6\" y=\"282\" textLength=\"285.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">the guard crosses a suspension here:</text>\n<text class=\"halo bad\" x=\"322.6\" y=\"304\" textLength=\"307.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">unlocked by a thread that never locked it</text>\n<text class=\"strong\" x=\"32\" y=\"354\" textLength=\"267.7\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, straggler</text>\n<text class=\"strong\" x=\"299.7\" y=\"354\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">: finished</text>\n<text class=\"halo quiet\" x=\"431\" y=\"380\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">the answer</text>\n<text class=\"halo quiet\" x=\"12\" y=\"490.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"414\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"456\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"525\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"95.1\" y=\"490.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver: suspended</text>\n<text class=\"quiet\" x=\"371\" y=\"490.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"quiet\" x=\"554.7\" y=\"490.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">receiver</text>\n<text class=\"\" x=\"267.1\" y=\"456\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver</text>\n<text class=\"\" x=\"474.8\" y=\"525\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">receiver</text>\n<text class=\"halo good\" x=\"214.1\" y=\"557\" textLength=\"415.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">suspended with nothing in hand: any thread may go on</text>\n<text class=\"halo quiet\" x=\"238.4\" y=\"603\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−5 ms</text>\n<text class=\"halo quiet\" x=\"354.3\" y=\"603\" textLength=\"65.8\" lengthAdjust=\"spacingAndGlyphs\">−0.05 ms</text>\n<text class=\"halo quiet\" x=\"465.7\" y=\"603\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"90\" y=\"625\" textLength=\"393.1\" lengthAdjust=\"spacingAndGlyphs\">from the answer on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"653\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"653\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"653\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"677\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"251.2\" y=\"677\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-wrong-thread\" width=\"640\" height=\"691\" viewBox=\"0 0 640 691\" role=\"img\" aria-labelledby=\"wrong-thread-title wrong-thread-desc\">\n<title id=\"wrong-thread-title\">A lock belongs to a thread. A suspended task has none</title>\n<desc id=\"wrong-thread-desc\">A lock belongs to a thread. A suspended task has none. Broken: the guard crosses a suspension here: unlocked by a thread that never locked it. Correct: suspended with nothing in hand: any thread may go on. In order: -5.12 ms, broken: Event receiver goes on, on runtime 1: it had left runtime 2; -5.10 ms, broken: Event begins, on runtime 1; -4.98 ms, broken: Event stores 1 row; -4.97 ms, broken: Event is suspended; -4.97 ms, broken: Event receiver lets go of the guard, on runtime 1: runtime 2 had taken it; -4.96 ms, broken: Event receiver takes the guard, on runtime 1; -4.96 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line; -4.94 ms, broken: Event goes on, on runtime 1; -4.94 ms, broken: Event has ended; -0.35 ms, correct: Event receiver goes on, on runtime 1; -0.28 ms, correct: Event receiver is suspended: it waits for the server&#x27;s next line; -0.11 ms, broken: Busy handler has ended; -0.08 ms, broken: Busy handler begins, on runtime 1; 0.00 ms, broken: Event receiver goes on, on runtime 2: it had left runtime 1; 0.00 ms, correct: Event receiver goes on, on runtime 2: it had left runtime 1; 0.02 ms, broken: Event begins, on runtime 2; 0.03 ms, correct: Event receiver is suspended: it waits for the server&#x27;s next line; 0.14 ms, broken: Event stores 1 row; 0.14 ms, broken: Event is suspended; 0.14 ms, broken: Event receiver lets go of the guard, on runtime 2: runtime 1 had taken it; 0.15 ms, broken: Event receiver takes the guard, on runtime 2; 0.16 ms, broken: Event receiver is suspended: it waits for the server&#x27;s next line, and does not go on.</desc>\n<metadata>mutex-wrong-thread.json sha256 1db34ead4cbcb7ae1130e98ad75dffa0b7af656c7ec6f60f37ebf03ea093d4c0; correct-straggler.json sha256 2dbe4c05e5df076db9538434c55ae280b0a13a6a606633f000a244b21168cdfb</metadata>\n<style>\n.recorded-wrong-thread text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-wrong-thread .strong,.recorded-wrong-thread .bad,.recorded-wrong-thread .good,.recorded-wrong-thread .title{font-weight:bold}\n.recorded-wrong-thread .title{font-size:20px}\n.recorded-wrong-thread .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-wrong-thread path,.recorded-wrong-thread .rung{fill:none}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke-width:1}\n.recorded-wrong-thread .blocked{fill:url(#wrong-thread-blocked)}\n.recorded-wrong-thread .stripe{stroke-width:1.2;opacity:.5}\n.recorded-wrong-thread .hatch{stroke-width:2.6}\n.recorded-wrong-thread .end{stroke-width:5}\n.recorded-wrong-thread .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-wrong-thread .rail,.recorded-wrong-thread .beat,.recorded-wrong-thread .rung{stroke-width:1.6}\n.recorded-wrong-thread .cross{stroke-width:2}\n.recorded-wrong-thread .badline,.recorded-wrong-thread .goodline{stroke-width:2.4}\n.recorded-wrong-thread .moment{stroke-dasharray:1 3}\n.recorded-wrong-thread .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-wrong-thread .ribbon{stroke-width:32}\n.recorded-wrong-thread .inner{stroke-width:29}\n.recorded-wrong-thread .over{stroke:url(#wrong-thread-guard);stroke-width:29}\n.recorded-wrong-thread .page{fill:#ffffff}\n.recorded-wrong-thread text{fill:#1f2328}\n.recorded-wrong-thread .halo{stroke:#ffffff}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke:#d1d9e0}\n.recorded-wrong-thread .quiet{fill:#59636e}\n.recorded-wrong-thread .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-wrong-thread .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-wrong-thread .late{fill:#fdecec;stroke:#b91c26}\n.recorded-wrong-thread .blocked{stroke:#b91c26}\n.recorded-wrong-thread .stripe{stroke:#b91c26}\n.recorded-wrong-thread .tint{fill:#fdecec}\n.recorded-wrong-thread .hatch{stroke:#e5ab45}\n.recorded-wrong-thread .amber{fill:#fff0cf}\n.recorded-wrong-thread .end,.recorded-wrong-thread .lane,.recorded-wrong-thread .rail{stroke:#2a66ad}\n.recorded-wrong-thread .ribbon{stroke:#8a5000}\n.recorded-wrong-thread .inner{stroke:#fff0cf}\n.recorded-wrong-thread .held{fill:#8a5000}\n.recorded-wrong-thread .bad{fill:#b91c26}\n.recorded-wrong-thread .badline{stroke:#b91c26}\n.recorded-wrong-thread .good{fill:#1a7f37}\n.recorded-wrong-thread .goodline{stroke:#1a7f37}\n.recorded-wrong-thread .beat,.recorded-wrong-thread .moment{stroke:#59636e}\n.recorded-wrong-thread .gone{fill:#59636e}\n.recorded-wrong-thread .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-wrong-thread .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-wrong-thread .page{fill:#0d1117}\n.recorded-wrong-thread text{fill:#e6edf3}\n.recorded-wrong-thread .halo{stroke:#0d1117}\n.recorded-wrong-thread .rule,.recorded-wrong-thread .axis{stroke:#363d46}\n.recorded-wrong-thread .quiet{fill:#9aa4af}\n.recorded-wrong-thread .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-wrong-thread .other{fill:#1c2128;stroke:#7d8792}\n.recorded-wrong-thread .late{fill:#3a1518;stroke:#ff8079}\n.recorded-wrong-thread .blocked{stroke:#ff8079}\n.recorded-wrong-thread .stripe{stroke:#ff8079}\n.recorded-wrong-thread .tint{fill:#3a1518}\n.recorded-wrong-thread .hatch{stroke:#8a6420}\n.recorded-wrong-thread .amber{fill:#33260c}\n.recorded-wrong-thread .end,.recorded-wrong-thread .lane,.recorded-wrong-thread .rail{stroke:#6fb1fc}\n.recorded-wrong-thread .ribbon{stroke:#f0b04c}\n.recorded-wrong-thread .inner{stroke:#33260c}\n.recorded-wrong-thread .held{fill:#f0b04c}\n.recorded-wrong-thread .bad{fill:#ff8079}\n.recorded-wrong-thread .badline{stroke:#ff8079}\n.recorded-wrong-thread .good{fill:#4cc15f}\n.recorded-wrong-thread .goodline{stroke:#4cc15f}\n.recorded-wrong-thread .beat,.recorded-wrong-thread .moment{stroke:#9aa4af}\n.recorded-wrong-thread .gone{fill:#9aa4af}\n.recorded-wrong-thread .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-wrong-thread .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"wrong-thread-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"wrong-thread-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"691\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 325.5L630 325.5\"/>\n<path class=\"badline\" d=\"M13 53.5l11 11m0 -11l-11 11\"/>\n<path class=\"moment\" d=\"M470.2 95.5L470.2 315.5\" data-from=\"13\" data-to=\"13\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 244.5L660 244.5\"/>\n<path class=\"ribbon\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"inner\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"over\" d=\"M90 160.5H202.5M470.2 244.5H537.5M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"5\" data-to=\"19\"/>\n<path class=\"lane\" d=\"M202 160.5q19 0 19 19V183.5q0 19 19 19H432.2q19 0 19 19V225.5q0 19 19 19\" data-from=\"6\" data-to=\"13\"/>\n<rect class=\"amber\" x=\"240.3\" y=\"192.5\" width=\"191.6\" height=\"20\" rx=\"3\" data-from=\"6\" data-to=\"6\"/>\n<path class=\"lane\" d=\"M630 244.5q1 0 1 -1V203.5q0 -1 1 -1H660\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"other\" x=\"90\" y=\"236.5\" width=\"239.7\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"11\"/>\n<path class=\"end\" d=\"M328.7 235.5L328.7 253.5\" data-from=\"11\" data-to=\"11\"/>\n<rect class=\"task\" x=\"90\" y=\"148.5\" width=\"112\" height=\"24\" rx=\"3\" data-from=\"0\" data-to=\"6\"/>\n<rect class=\"other\" x=\"255.1\" y=\"152.5\" width=\"5.1\" height=\"16\" rx=\"2.5\" data-from=\"7\" data-to=\"8\"/>\n<path class=\"end\" d=\"M259.2 151.5L259.2 169.5\" data-from=\"8\" data-to=\"8\"/>\n<rect class=\"other\" x=\"330\" y=\"148.5\" width=\"330\" height=\"24\" rx=\"3\" data-from=\"12\" data-to=\"21\"/>\n<path class=\"end\" d=\"M659 147.5L659 173.5\" data-from=\"21\" data-to=\"21\"/>\n<rect class=\"task\" x=\"470.2\" y=\"232.5\" width=\"159.8\" height=\"24\" rx=\"3\" data-from=\"13\" data-to=\"21\"/>\n<path class=\"beat\" d=\"M329.3 110.5L329.3 126.5\" data-from=\"11\" data-to=\"11\"/>\n<path class=\"badline\" d=\"M531 250.5l12 12m0 -12l-12 12\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"badline\" d=\"M537 264.5L537 267.5\" data-from=\"19\" data-to=\"19\"/>\n<path class=\"goodline\" d=\"M12 348.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M470.2 385.5L470.2 568.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"rule\" d=\"M90 408.5L660 408.5\"/>\n<path class=\"rule\" d=\"M90 450.5L660 450.5\"/>\n<path class=\"rule\" d=\"M90 519.5L660 519.5\"/>\n<path class=\"lane\" d=\"M90 485H248.3q7 0 7 -7V457.5q0 -7 7 -7\" data-from=\"9\" data-to=\"9\"/>\n<rect class=\"page\" x=\"91.1\" y=\"475\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"9\" data-to=\"9\"/>\n<path class=\"lane\" d=\"M328.7 450.5q7 0 7 7V478q0 7 7 7H456.2q7 0 7 7V512.5q0 7 7 7\" data-from=\"10\" data-to=\"14\"/>\n<rect class=\"page\" x=\"367\" y=\"475\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"10\" data-to=\"10\"/>\n<path class=\"lane\" d=\"M536.4 519.5q7 0 7 -7V492q0 -7 7 -7H660\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"page\" x=\"550.7\" y=\"475\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"16\" data-to=\"16\"/>\n<rect class=\"task\" x=\"262.3\" y=\"438.5\" width=\"66.4\" height=\"24\" rx=\"3\" data-from=\"9\" data-to=\"10\"/>\n<rect class=\"task\" x=\"470.2\" y=\"507.5\" width=\"66.2\" height=\"24\" rx=\"3\" data-from=\"14\" data-to=\"16\"/>\n<path class=\"goodline\" d=\"M464.2 531.5l5 6l8 -12\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"goodline\" d=\"M470.2 539.5L470.2 542.5\" data-from=\"14\" data-to=\"14\"/>\n<path class=\"axis\" d=\"M90 580.5L630 580.5\"/>\n<path class=\"beat\" d=\"M172.2 580.5L172.2 585.5\"/>\n<path class=\"beat\" d=\"M261.6 580.5L261.6 585.5\"/>\n<path class=\"beat\" d=\"M383.9 580.5L383.9 585.5\"/>\n<path class=\"beat\" d=\"M470.2 580.5L470.2 585.5\"/>\n<rect class=\"task\" x=\"90\" y=\"640.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 647.5L228.3 647.5\"/>\n<path class=\"ribbon\" d=\"M492.4 647.5h18\" style=\"stroke-width:16\"/>\n<path class=\"inner\" d=\"M492.4 647.5h18\" style=\"stroke-width:13\"/>\n<path class=\"over\" d=\"M492.4 647.5h18\" style=\"stroke-width:13\"/>\n<path class=\"end\" d=\"M99 664.5L99 678.5\"/>\n<path class=\"beat\" d=\"M236.2 664.5L236.2 678.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"524.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">A lock belongs to a thread. A suspended task has none</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"292.5\" lengthAdjust=\"spacingAndGlyphs\">Broken: mutex_problem, wrong-thread</text>\n<text class=\"strong\" x=\"324.5\" y=\"64\" textLength=\"84.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">: undefined</text>\n<text class=\"halo quiet\" x=\"431.1\" y=\"90\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">the answer</text>\n<text class=\"halo quiet\" x=\"12\" y=\"208\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"250\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"held strong\" x=\"244.3\" y=\"208\" textLength=\"183.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"6\" data-to=\"6\">receiver holds the guard</text>\n<text class=\"\" x=\"94.9\" y=\"166\" textLength=\"102.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver: locks</text>\n<text class=\"\" x=\"439.2\" y=\"166\" textLength=\"91.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">busy handler</text>\n<text class=\"\" x=\"476.5\" y=\"250\" textLength=\"54.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"13\" data-to=\"13\">unlocks</text>\n<text class=\"halo bad\" x=\"322.6\" y=\"282\" textLength=\"285.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">the guard crosses a suspension here:</text>\n<text class=\"halo bad\" x=\"322.6\" y=\"304\" textLength=\"307.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"19\" data-to=\"19\">unlocked by a thread that never locked it</text>\n<text class=\"strong\" x=\"32\" y=\"354\" textLength=\"267.7\" lengthAdjust=\"spacingAndGlyphs\">Correct: correct_example, straggler</text>\n<text class=\"strong\" x=\"299.7\" y=\"354\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">: finished</text>\n<text class=\"halo quiet\" x=\"431.1\" y=\"380\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">the answer</text>\n<text class=\"halo quiet\" x=\"12\" y=\"490.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"414\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"456\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"525\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"95.1\" y=\"490.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver: suspended</text>\n<text class=\"quiet\" x=\"371\" y=\"490.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"quiet\" x=\"554.7\" y=\"490.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"16\" data-to=\"16\">receiver</text>\n<text class=\"\" x=\"267.1\" y=\"456\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"9\" data-to=\"9\">receiver</text>\n<text class=\"\" x=\"474.8\" y=\"525\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">receiver</text>\n<text class=\"halo good\" x=\"214.1\" y=\"557\" textLength=\"415.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"14\" data-to=\"14\">suspended with nothing in hand: any thread may go on</text>\n<text class=\"halo quiet\" x=\"150.4\" y=\"603\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−5 ms</text>\n<text class=\"halo quiet\" x=\"239.8\" y=\"603\" textLength=\"43.6\" lengthAdjust=\"spacingAndGlyphs\">−2 ms</text>\n<text class=\"halo quiet\" x=\"351\" y=\"603\" textLength=\"65.8\" lengthAdjust=\"spacingAndGlyphs\">−0.05 ms</text>\n<text class=\"halo quiet\" x=\"465.8\" y=\"603\" textLength=\"8.9\" lengthAdjust=\"spacingAndGlyphs\">0</text>\n<text class=\"halo quiet\" x=\"90\" y=\"625\" textLength=\"393.1\" lengthAdjust=\"spacingAndGlyphs\">from the answer on; not to scale: only the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"653\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"653\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"653\" textLength=\"118.3\" lengthAdjust=\"spacingAndGlyphs\">the guard is held</text>\n<text class=\"halo quiet\" x=\"114\" y=\"677\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"251.2\" y=\"677\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n</g>\n</svg>\n"
 }
 ];
