@@ -11,12 +11,12 @@ import re
 import sys
 
 LAYERS = {
-    "basics": "error shutdown_report format guarded detail/adaptive_mutex detail/memory"
+    "basics": "error shutdown_report runtime_observer format guarded detail/adaptive_mutex detail/memory"
               " detail/serial_queue detail/context_gate detail/user_code detail/adapted_executor"
               " suspension_checker",
     "token": "detail/wake_queue detail/handler_waiter cancellation_token cancel_on"
              " run_until_cancelled callback_queue",
-    "scope": "detail/async_climb detail/task_function detail/turns detail/task_record detail/scope_state detail/task task_scope ladder entry"
+    "scope": "detail/async_climb detail/task_function detail/turns detail/task_record detail/scope_state detail/observed_turn detail/task task_scope ladder entry"
              " executor_tree scope_limits",
     "runtime": "detail/blocking_call detail/gate_policy runtime runtime_core",
     "slot": "runtime_slot",

@@ -31,6 +31,7 @@ using scenario::at_most;
 using scenario::Documented;
 using scenario::Experiment;
 using scenario::is;
+using scenario::log_in;
 using scenario::LogoutProbe;
 using scenario::Observation;
 using scenario::Outcome;
@@ -83,7 +84,7 @@ class MeasuredSession {
  public:
   MeasuredSession(Surroundings& surroundings, Client& client, const std::string& user)
       : surroundings_(surroundings), client_(client) {
-    client.login(user);
+    log_in(client, user);
     activity_ = client.session()->activity;
     probe_.emplace(surroundings, user, activity_,
                    [ended = ended_by_logout(client.session())] { return ended.use_count(); });

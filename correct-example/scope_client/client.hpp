@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <spdlog/spdlog.h>
 
+#include "recorder.hpp"
 #include <memory>
 #include <string>
 #include <vector>
@@ -64,7 +65,8 @@ class Client {
             .threads = surroundings_.settings.workers,
             .on_thread_start = [&census = surroundings_.threads] { census.enter(); },
             .on_thread_stop = [&census = surroundings_.threads] { census.leave(); },
-            .on_warning = [](std::string_view text) { spdlog::warn(text); }};
+            .on_warning = [](std::string_view text) { spdlog::warn(text); },
+            .observer = correct_example::recorder()};
   }
 
   scenario::Surroundings& surroundings_;

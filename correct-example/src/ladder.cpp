@@ -117,6 +117,7 @@ void Ladder::shorten_schedule(Deadlines deadlines) noexcept {
 void Ladder::climb_all() noexcept {
   const auto begun = Clock::now();
   below_ = std::exchange(climbed_here, this);
+  reach(Rung::wait);
 
   scope_.close();         // stop accepting
   scope_.token.cancel();  // tell
@@ -131,6 +132,7 @@ void Ladder::climb_all() noexcept {
   for (const auto& task : interrupted) add_straggler(report, *task);
   scope_.add_to(report);
   report.took = Clock::now() - begun;
+  if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);
   {
     const std::lock_guard lock(scope_.tree->mutex);
     report_ = std::move(report);
@@ -172,7 +174,7 @@ ScopeState::Records Ladder::interrupt_deaf_tasks() noexcept {
         std::find_if(first, tasks.end(), [&](const auto& task) { return are_apart(task, *first); });
     const std::span level(first, last);
     if (first != tasks.begin()) wait_for_ends(level, steps_left);
-    for (auto& task : level) task->ended ? task.reset() : task->interrupt();
+    for (auto& task : level) task->ended ? task.reset() : interrupt(*task);
     wait_for_ends(level, steps_left - 1);
     steps_left -= 2;
     first = last;
@@ -203,8 +205,25 @@ void Ladder::wait_for_ends(std::span<const boost::intrusive_ptr<TaskRecord>> tas
 void Ladder::climb_on(const ScopeState::Records& interrupted, ShutdownReport& report) noexcept {
   once_there_is_memory([&] { report.scope = scope_.name; });
   for (const auto& task : interrupted) {
-    if (!task->ended) task->needed = Rung::abandon;
+    if (!task->ended) needs(*task, Rung::abandon);
   }
+}
+
+void Ladder::interrupt(TaskRecord& task) noexcept {
+  reach(Rung::interrupt);
+  task.interrupt();
+}
+
+void Ladder::needs(TaskRecord& task, Rung rung) noexcept {
+  reach(rung);
+  task.needed = rung;
+}
+
+/// Tells the observer, of each rung once.
+void Ladder::reach(Rung rung) noexcept {
+  if (rung <= reached_) return;
+  reached_ = rung;
+  if (auto* const observer = scope_.tree->observer) observer->rung_reached(scope_.name, rung);
 }
 
 error_code begin_shutdown(Ladder& ladder, Deadlines deadlines,

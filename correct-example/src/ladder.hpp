@@ -66,15 +66,20 @@ class Ladder : public std::enable_shared_from_this<Ladder> {
   ScopeState& scope_;
   Schedule schedule_{};  // guarded by the mutex of the tree
 
+  void reach(Rung rung) noexcept;
+  void needs(TaskRecord& task, Rung rung) noexcept;
+
  private:
   static Schedule begin_schedule(Deadlines deadlines) noexcept;
   void shorten_schedule(Deadlines deadlines) noexcept;
   void climb_all() noexcept;
   ScopeState::Records unfinished() const noexcept;
   ScopeState::Records interrupt_deaf_tasks() noexcept;
+  void interrupt(TaskRecord& task) noexcept;
   void wait_for_ends(std::span<const boost::intrusive_ptr<TaskRecord>> tasks,
                      Clock::rep steps_left) noexcept;
 
+  Rung reached_ = Rung::tell;      // as the observer knows it
   const Ladder* below_ = nullptr;  // climbed on the same thread, and has called this one
   bool has_begun_ = false;         // guarded by the mutex of the tree, like the next one
   ShutdownReport report_;

@@ -127,7 +127,7 @@ inline interrupt_deaf_tasks() {
   //= auto tasks = unfinished();
   atomic { !tree_lock -> is_listed[0] = is_in[0]; is_listed[1] = is_in[1] }
   //= ...
-  //= for (auto& task : level) task->ended ? task.reset() : task->interrupt();
+  //= for (auto& task : level) task->ended ? task.reset() : interrupt(*task);
   //= wait_for_ends(level, steps_left - 1);
   if
   :: !is_listed[0] || ended[0]
@@ -145,6 +145,7 @@ inline climb_all() {
   //= const auto begun = Clock::now();
   atomic { climbs++; assert(climbs == 1 && has_begun) }
   //= below_ = std::exchange(climbed_here, this);
+  //= reach(Rung::wait);
   //= scope_.close();
   close_scope();
   //= scope_.token.cancel();
@@ -162,6 +163,7 @@ inline climb_all() {
   assert((is_straggler[0] || !is_in[0]) && (is_straggler[1] || !is_in[1]));
   //= scope_.add_to(report);
   //= report.took = Clock::now() - begun;
+  //= if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);
   //= {
   //= const std::lock_guard lock(scope_.tree->mutex);
 #ifdef WITHOUT_REPORT_FIRST

@@ -1,6 +1,7 @@
 #include "runtime_core.hpp"
 
 #include "runtime_sharing/detail/memory.hpp"
+#include "runtime_sharing/detail/observed_turn.hpp"
 
 #include <boost/system/system_error.hpp>
 
@@ -71,6 +72,7 @@ RuntimeCore::~RuntimeCore() {
 void RuntimeCore::start_threads() {
   // It is made now: nobody adds a service while the context ends.
   HandlerQueue::of(context).belongs_to(weak_from_this());
+  if (options.observer) options.observer->runtime_begins(options.generation);
   try {
     for (int i = 1; i <= options.threads; ++i) {
       const std::lock_guard lock(tree->mutex);
@@ -182,12 +184,14 @@ void RuntimeCore::run_blocking(BlockingTasks::iterator entry,
   core_of_this_thread = this;
   call(options.on_thread_start);
   TaskRecord& task = **entry;
+  std::optional<ObservedTurn> observed(task);
   task.running = true;
   blocking->run();
   task.running = false;
   // An interruption that the call has ignored is not meant for what comes now.
   const boost::this_thread::disable_interruption not_any_more;
   guard->ended(blocking->untold_failure());
+  observed.reset();
   blocking.reset();
   call(options.on_thread_stop);
   core_of_this_thread = nullptr;
@@ -269,10 +273,10 @@ void RuntimeCore::release() noexcept {
 void RuntimeCore::RuntimeLadder::climb_on(const ScopeState::Records& interrupted,
                                           ShutdownReport& report) noexcept {
   for (const auto& task : interrupted) {
-    if (!task->ended) task->needed = Rung::stop;
+    if (!task->ended) needs(*task, Rung::stop);
   }
   report.threads_abandoned = stop_threads();
-  if (report.threads_abandoned > 0) report.reached = Rung::abandon;
+  if (report.threads_abandoned > 0) reach(report.reached = Rung::abandon);
   bool hangs_in_destruction = false;
   {
     const std::lock_guard lock(scope_.tree->mutex);
@@ -282,7 +286,7 @@ void RuntimeCore::RuntimeLadder::climb_on(const ScopeState::Records& interrupted
     // As long as a thread is in a task's code, nobody destroys what is suspended: it still will be.
     const bool comes_later = report.threads_abandoned > 0 && !hangs_in_destruction;
     const bool is_stuck = task->running || (!task->ended && !comes_later);
-    if (task->needed == Rung::stop && is_stuck) task->needed = Rung::abandon;
+    if (task->needed == Rung::stop && is_stuck) needs(*task, Rung::abandon);
   }
   once_there_is_memory([&] { report.runtime = core_.options.name; });
   report.generation = core_.options.generation;

@@ -18,7 +18,9 @@ namespace runtime_sharing::detail {
 class RuntimeTree final : public ScopeTree {
  public:
   RuntimeTree(asio::io_context::executor_type executor, const Runtime::Options& options)
-      : ScopeTree(executor.context()), options_(options), executor_(executor), gate(*this) {}
+      : ScopeTree(executor.context()), options_(options), executor_(executor), gate(*this) {
+    observer = options_.observer.get();
+  }
 
   void begin() { Turns::begin(static_cast<std::size_t>(options_.threads)); }
   /// Nobody comes in any more.

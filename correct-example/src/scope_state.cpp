@@ -33,6 +33,8 @@ Failure failure_of(const std::string& task_name, const std::exception_ptr& error
 TaskGuard::~TaskGuard() {
   if (!record_) return;
   record_->destroyed = true;
+  if (auto* const observer = record_->scope->tree->observer)
+    observer->task_destroyed({record_.get(), record_->name});
   ended(once_there_is_memory([] {
     return std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted));
   }));

@@ -2,6 +2,7 @@
 
 #include "runtime_sharing/detail/task.hpp"
 
+#include "runtime_sharing/detail/observed_turn.hpp"
 #include "runtime_sharing/detail/user_code.hpp"
 
 namespace runtime_sharing::detail {
@@ -60,6 +61,7 @@ void CoroutineTask::run_steps() {
   };
   const ThenRest then_rest{*this};
   const Turn turn(*this);
+  const ObservedTurn observed(*this);
   queue_.run();
 }
 

@@ -4,6 +4,7 @@
 #include "runtime_sharing/detail/async_climb.hpp"
 #include "runtime_sharing/detail/blocking_call.hpp"
 #include "runtime_sharing/detail/gate_policy.hpp"
+#include "runtime_sharing/runtime_observer.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 #include "runtime_sharing/task_scope.hpp"
 
@@ -71,6 +72,8 @@ class Runtime {
     /// Takes the few lines that nobody asked for: a runtime dropped without shutdown, an exception
     /// out of a raw handler. Empty: they go nowhere. Called on any thread.
     std::function<void(std::string_view)> on_warning = {};
+    /// Is told of the turns of all tasks and of each shutdown. Null, and free of cost: nobody is.
+    std::shared_ptr<RuntimeObserver> observer = {};
   };
 
   /// Starts the threads. Throws boost::thread_resource_error if the system gives none, having

@@ -8,6 +8,7 @@
 #include "runtime_sharing/error.hpp"
 #include "runtime_sharing/run_until_cancelled.hpp"
 #include "runtime_sharing/runtime.hpp"
+#include "runtime_sharing/runtime_observer.hpp"
 #include "runtime_sharing/runtime_slot.hpp"
 #include "runtime_sharing/scope_limits.hpp"
 #include "runtime_sharing/shutdown_report.hpp"

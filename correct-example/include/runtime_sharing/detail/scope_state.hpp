@@ -15,6 +15,7 @@
 #include "runtime_sharing/detail/task_record.hpp"
 #include "runtime_sharing/detail/turns.hpp"
 #include "runtime_sharing/error.hpp"
+#include "runtime_sharing/runtime_observer.hpp"
 #include "runtime_sharing/scope_limits.hpp"
 #include "runtime_sharing/shutdown_report.hpp"
 
@@ -56,6 +57,8 @@ class ScopeTree : public Turns {
   virtual void warn(std::string_view message) const noexcept { static_cast<void>(message); }
   /// The same, in two parts; without memory only the second.
   void warn_of(std::string_view subject, std::string_view message) const noexcept;
+
+  RuntimeObserver* observer = nullptr;  ///< constant once there is a scope; null: there is none
 
   alignas(cache_line) AdaptiveMutex mutex;
   std::condition_variable_any changed;  ///< what a shutdown waits for may be there
