@@ -1,5 +1,7 @@
 #include "scenario/homeserver.hpp"
 
+#include "scenario/recording.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -139,7 +141,11 @@ struct Homeserver::Session {
 Homeserver::Homeserver(Options options) : options_(std::move(options)) {
   if (!options_.events.empty()) open_events(options_.events);
   asio::co_spawn(context_, accept_clients(), options_.on_failure);
-  thread_ = boost::thread([this] { context_.run(); });
+  thread_ = boost::thread([this] {
+    recording::name_thread("server");
+    context_.run();
+    recording::thread_ends();
+  });
 }
 
 Homeserver::~Homeserver() {

@@ -1,5 +1,7 @@
 #include "scenario/message_store.hpp"
 
+#include "scenario/recording.hpp"
+
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
@@ -82,6 +84,7 @@ void Connection::insert_message(const std::string& user, const Event& event) {
     SQLite::bind(insert, user, event.room, event.sender, event.ts, event.body);
     insert.exec();
   });
+  recording::rows_stored(1);
 }
 
 void Connection::insert_samples(const std::string& user, std::span<const Sample> samples) {
@@ -96,6 +99,7 @@ void Connection::insert_samples(const std::string& user, std::span<const Sample>
     }
     transaction.commit();
   });
+  recording::rows_stored(std::ssize(samples));
 }
 
 MessageStore::MessageStore(const std::filesystem::path& file)
@@ -139,7 +143,8 @@ namespace {
 /// A channel of idle connections would do, were it not for Boost 1.81: there a cancelled receive
 /// leaves a buffered channel that refuses to send. So each wait has a channel of its own.
 template <typename Attempt>
-asio::awaitable<void> wait_until(std::shared_ptr<PoolState> pool, Attempt attempt) {
+asio::awaitable<void> wait_until(std::shared_ptr<PoolState> pool, std::string_view what,
+                                 Attempt attempt) {
   for (;;) {
     const auto turn = std::make_shared<PoolState::Turn>(pool->executor, 1);
     {
@@ -147,6 +152,7 @@ asio::awaitable<void> wait_until(std::shared_ptr<PoolState> pool, Attempt attemp
       if (attempt()) co_return;
       pool->waiting.push_back(turn);
     }
+    recording::waits_for(what);
     const auto [error] = co_await turn->async_receive(asio::as_tuple(asio::use_awaitable));
     // The channel has a word of its own for a cancelled wait; the tasks know Asio's.
     if (error) throw boost::system::system_error(asio::error::operation_aborted);
@@ -161,7 +167,7 @@ asio::awaitable<Lease> acquire_from(std::shared_ptr<PoolState> pool) {
     pool->idle.pop_back();
     return true;
   };
-  co_await wait_until(pool, take);
+  co_await wait_until(pool, "a connection", take);
   ++*pool->on_loan;
   co_return Lease(connection.release(), GiveBack{std::move(pool)});
 }
@@ -190,7 +196,8 @@ asio::awaitable<Lease> ConnectionPool::acquire() const {
 }
 
 asio::awaitable<void> ConnectionPool::drained() const {
-  return wait_until(state_, [pool = state_] { return pool->idle.size() == pool->size; });
+  return wait_until(state_, "its connections",
+                    [pool = state_] { return pool->idle.size() == pool->size; });
 }
 
 }  // namespace scenario

@@ -2,7 +2,9 @@
 #include "scenario/child_process.hpp"
 #include "scenario/command_line.hpp"
 #include "scenario/output.hpp"
+#include "scenario/recording.hpp"
 #include "scenario/surroundings.hpp"
+#include "scenario/trace_file.hpp"
 
 #include <boost/algorithm/string/join.hpp>
 #include <boost/describe/class.hpp>
@@ -117,12 +119,16 @@ Report judge(const Experiment& experiment, const Account& account, const ChildRe
   return report;
 }
 
+/// Empty: nothing is recorded.
+using RawFile = std::filesystem::path;
+
 ChildResult start_child(const Program& program, const CommonOptions& common,
-                        const Experiment& experiment) {
+                        const Experiment& experiment, const RawFile& raw_file) {
   const auto& settings = common.settings;
   std::vector<std::string> arguments{"--child=" + std::to_string(::getpid()),
                                      "--experiment=" + experiment.name};
   std::ranges::move(to_arguments(common), std::back_inserter(arguments));
+  if (!raw_file.empty()) arguments.push_back("--trace=" + raw_file.string());
   const auto time_limit =
       settings.deadline + program.safety_net +
       std::chrono::seconds(settings.recorded.lines() / slowest_lines_per_second);
@@ -138,23 +144,38 @@ ChildResult start_child(const Program& program, const CommonOptions& common,
 }
 
 Report run_in_child(const Program& program, const CommonOptions& common,
-                    const Experiment& experiment) {
-  const auto child = start_child(program, common, experiment);
+                    const Experiment& experiment, const RawFile& raw_file) {
+  const auto child = start_child(program, common, experiment, raw_file);
   auto report = judge(experiment, account_in(child.out), child);
   if (!report.as_documented() || spdlog::should_log(spdlog::level::info))
     std::cerr << child.err << std::flush;
   return report;
 }
 
+/// False if there is no recording now. The verdict is what it is.
+bool keep_recording(const Program& program, const RawFile& raw_file, const std::string& file,
+                    const Report& report) try {
+  const auto dropped = write_trace(raw_file, file, program.name, report);
+  if (dropped.events > 0)
+    complain(program.name, fmt::format("recording {}: {} events are missing: {}", file,
+                                       dropped.events, dropped.reason));
+  return true;
+} catch (const std::exception& error) {
+  complain(program.name, fmt::format("cannot write recording {}: {}", file, error.what()));
+  return false;
+}
+
+/// `trace`: the file to record the one experiment in; empty: none.
 int run_all(const Program& program, const CommonOptions& common,
-            const std::vector<Experiment>& experiments) {
+            const std::vector<Experiment>& experiments, const std::string& trace) {
   const SignalsHeld held;
   const TemporaryFolder folder;  // of the children: one may end without removing what it has
   ::setenv("TMPDIR", folder.path().c_str(), 1);
+  const RawFile raw_file = trace.empty() ? "" : folder.path() / "recording";
   if (!common.json) print_head(std::cout, program);
   std::vector<Report> reports;
   for (const auto& experiment : experiments) {
-    const auto& report = reports.emplace_back(run_in_child(program, common, experiment));
+    const auto& report = reports.emplace_back(run_in_child(program, common, experiment, raw_file));
     if (!report.as_documented())
       complain(program.name, "experiment '" + experiment.name + "': " + report.differences.front());
     if (!common.json) print_report(std::cout, report);
@@ -163,7 +184,8 @@ int run_all(const Program& program, const CommonOptions& common,
     print_json(std::cout, to_json(program, reports));
   else
     print_verdict(std::cout, reports);
-  return std::ranges::all_of(reports, &Report::as_documented) ? 0 : 1;
+  const bool kept = trace.empty() || keep_recording(program, raw_file, trace, reports.front());
+  return kept && std::ranges::all_of(reports, &Report::as_documented) ? 0 : 1;
 }
 
 int run_as_child(const Experiment& experiment, const Settings& settings) {
@@ -183,7 +205,9 @@ po::options_description options_of(const Program& program) {
   options.add_options()                                         //
       ("list", "print the experiments and what they document")  //
       ("experiment", po::value<std::vector<std::string>>()->value_name("NAME"),
-       "run this one only; may be given several times");
+       "run this one only; may be given several times")  //
+      ("trace", po::value<std::string>()->value_name("FILE"),
+       "record the run of one experiment; the file opens in Perfetto");
   for (const auto& flag : program.flags)
     options.add_options()(flag.c_str(), ("short for --experiment " + flag).c_str());
   if (program.interactive != nullptr)
@@ -221,21 +245,31 @@ std::vector<Experiment> chosen_experiments(const Program& program, const Setting
 
 void refuse_what_contradicts(const Program& program, const po::variables_map& given) {
   if (given.count("interactive") == 0) return;
-  std::vector<std::string> others{"experiment", "json"};
+  std::vector<std::string> others{"experiment", "json", "trace"};
   std::ranges::copy(program.flags, std::back_inserter(others));
   for (const auto& other : others)
     if (given.count(other) > 0) throw UsageError("--interactive does not go with --" + other);
+}
+
+void refuse_what_cannot_be_recorded(const std::string& trace,
+                                    const std::vector<Experiment>& experiments) {
+  if (trace.empty()) throw UsageError("--trace takes the name of a file");
+  if (experiments.size() != 1)
+    throw UsageError("--trace records one experiment: choose it with --experiment");
 }
 
 int run_request(const Program& program, const po::variables_map& given) {
   const auto common = read_common(given);
   const auto experiments = chosen_experiments(program, common.settings, given);
   refuse_what_contradicts(program, given);
+  const auto trace = given.count("trace") > 0 ? given["trace"].as<std::string>() : "";
   log_to_stderr(common.log_level);
+  if (given.count("child") > 0 && !trace.empty()) recording::start(trace);
   if (given.count("child") > 0) return run_as_child(experiments.front(), common.settings);
   tell_rejected_lines(program.name, common.settings);
   if (given.count("interactive") > 0) return program.interactive(common.settings);
-  return run_all(program, common, experiments);
+  if (given.count("trace") > 0) refuse_what_cannot_be_recorded(trace, experiments);
+  return run_all(program, common, experiments, trace);
 }
 
 int run_command_line(const Program& program, int argc, const char* const argv[]) {
@@ -270,6 +304,7 @@ void tell(const json::object& facts) {
 }
 
 void tell(const Observation& observation) {
+  recording::outcome(to_string(observation.outcome));
   tell_parent({.facts = observation.facts, .outcome = observation.outcome});
 }
 

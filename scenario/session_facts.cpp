@@ -1,5 +1,7 @@
 #include "scenario/session_facts.hpp"
 
+#include "scenario/recording.hpp"
+
 #include <boost/json.hpp>
 
 #include <chrono>
@@ -26,7 +28,10 @@ boost::asio::awaitable<void> LogoutProbe::measure(boost::asio::awaitable<void> l
   auto& ui = surroundings_.ui;
   ui.forget_freezes();
   const auto begun = UiLoop::Clock::now();
-  co_await std::move(logout);
+  {
+    const recording::Span span("logout");
+    co_await std::move(logout);
+  }
   at_logout_.longest_ui_freeze_ms = ui.longest_freeze_ms();  // a gap that is still open counts
   const std::chrono::duration<double, std::milli> took = UiLoop::Clock::now() - begun;
 

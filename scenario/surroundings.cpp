@@ -34,6 +34,7 @@ Surroundings::Surroundings(const Settings& chosen, Homeserver::AfterReplay after
       store(folder.path() / "messages.sqlite") {}
 
 UiLoop::Clock::time_point Surroundings::next_sample_time(const Activity& activity) const {
+  recording::waits_for("the next sample's time");
   if (activity.samples_taken >= samples_per_session) return UiLoop::Clock::time_point::max();
   return UiLoop::Clock::now() + sample_period;
 }

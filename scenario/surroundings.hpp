@@ -3,6 +3,8 @@
 #include "scenario/experiment.hpp"
 #include "scenario/homeserver.hpp"
 #include "scenario/message_store.hpp"
+#include "scenario/recording.hpp"
+#include "scenario/task.hpp"
 #include "scenario/ui_loop.hpp"
 
 #include <atomic>
@@ -15,6 +17,20 @@
 
 namespace scenario {
 
+/// A flag that says in a recording, too, what the task that sets it is going to wait for.
+class ServerWait {
+ public:
+  void operator=(bool waiting) noexcept {
+    if (waiting) recording::waits_for("the server's next line");
+    waiting_ = waiting;
+  }
+  operator bool() const noexcept { return waiting_; }
+  bool load() const noexcept { return waiting_; }
+
+ private:
+  std::atomic<bool> waiting_{false};
+};
+
 /// What a client counts while it works, and what the experiments wait for. All atomic: written on
 /// runtime threads, read on the UI loop.
 struct Activity {
@@ -22,17 +38,20 @@ struct Activity {
   std::atomic<std::int64_t> samples_stored{0};
   std::atomic<std::int64_t> events_received{0};  ///< accepted lines, one task each
   std::atomic<std::int64_t> events_handled{0};   ///< those tasks that ended well
-  std::atomic<bool> waiting_for_server{false};   ///< the receiver is suspended in its read
+  ServerWait waiting_for_server{};               ///< the receiver is suspended in its read
 };
 
 /// Threads that run a runtime at this moment. Each calls enter() first and leave() last.
 class ThreadCensus {
  public:
   void enter() noexcept {
-    ++started_;
+    recording::name_thread("runtime", ++started_);
     ++running_;
   }
-  void leave() noexcept { --running_; }
+  void leave() noexcept {
+    --running_;
+    recording::thread_ends();
+  }
   long running() const noexcept { return running_; }
   /// All that ever called enter().
   long started() const noexcept { return started_; }
@@ -89,6 +108,13 @@ inline constexpr std::chrono::milliseconds sample_period{2};
 /// One more event for whoever is signed in.
 inline constexpr auto one_event =
     R"({"room": "#more:example.org", "sender": "@server:example.org", "ts": 1, "body": "hello"})";
+
+/// What the window does when a user signs in.
+template <class Client>
+void log_in(Client& client, const std::string& user) {
+  const recording::Span span("login");
+  client.login(user);
+}
 
 /// What an experiment leaves may stay, like the threads that still use it: the process ends at
 /// once.

@@ -1,5 +1,7 @@
 #include "scenario/ui_loop.hpp"
 
+#include "scenario/recording.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <exception>
@@ -27,6 +29,7 @@ UiLoop::Clock::time_point own_time() {
 namespace asio = boost::asio;
 
 void UiLoop::run(asio::awaitable<void> work) {
+  recording::name_thread("window");
   // Empty: the work goes on. Shared: a stranger's handler may leave run_one() by an exception.
   const auto ending = std::make_shared<std::optional<std::exception_ptr>>();
   asio::co_spawn(context_, std::move(work),
@@ -71,6 +74,7 @@ void UiLoop::await_next_beat() {
     if (error || !running_) return;
     close_gap();
     ++beats_;
+    recording::heartbeat();
     beat_done_.cancel();
     await_next_beat();
   });

@@ -17,6 +17,7 @@ using scenario::batch_size;
 using scenario::Event;
 using scenario::Lease;
 using scenario::Sample;
+using scenario::Task;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
@@ -24,8 +25,8 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 void Client::login(const std::string& user) {
   session_ = std::make_shared<Session>(user, start_runtime(), surroundings_.store);
   const auto executor = session_->runtime->get_executor();
-  asio::co_spawn(executor, collect_samples(session_), scenario::end_on_failure);
-  asio::co_spawn(executor, receive_events(session_), scenario::end_on_failure);
+  asio::co_spawn(executor, collect_samples(session_), Task{"time-series worker"});
+  asio::co_spawn(executor, receive_events(session_), Task{"event receiver"});
 }
 // [/login]
 
@@ -63,8 +64,7 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
 
     ++session->activity->events_received;
     asio::co_spawn(session->runtime->get_executor(),
-                   handle_event(session, std::move(*event), std::move(connection)),
-                   scenario::end_on_failure);
+                   handle_event(session, std::move(*event), std::move(connection)), Task{"event"});
   }
 }
 // [/receive]

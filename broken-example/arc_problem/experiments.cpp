@@ -27,7 +27,7 @@ Experiment leak(const Settings& settings) {
                   .facts = a_session_that_goes_on(settings.workers)},
                  [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
                    surroundings.samples_per_session = Surroundings::endless;
-                   client.login("alice");
+                   log_in(client, "alice");
                    auto probe = probe_of(surroundings, client);
                    co_await until_at_work(surroundings, client);
 
@@ -53,13 +53,13 @@ Experiment two_worlds(const Settings& settings) {
                             is("stragglers", {"time-series worker", "event receiver"})}},
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
         surroundings.samples_per_session = Surroundings::endless;
-        client.login("alice");
+        log_in(client, "alice");
         auto probe = probe_of(surroundings, client);
         const auto alice = client.session()->activity;
         co_await until_at_work(surroundings, client);
         co_await probe.measure(client.logout());
 
-        client.login("bob");
+        log_in(client, "bob");
         const auto stored_at_login = alice->samples_stored.load();
         const auto handled_at_login = alice->events_handled.load();
         surroundings.homeserver.push(scenario::one_event);
@@ -92,7 +92,7 @@ Experiment forced_stop() {
                  at_most("longest_ui_freeze_ms", scenario::noticeable_freeze_ms),
                  is("posted_after_stop_ran", false)}},
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
-        client.login("alice");
+        log_in(client, "alice");
         auto probe = probe_of(surroundings, client);
         const auto runtime = client.session()->runtime;
         const auto activity = client.session()->activity;
@@ -138,7 +138,7 @@ Experiment last_owner_on_worker() {
         const auto witness = runtime->witness();
         asio::co_spawn(runtime->get_executor(),
                        send_last_message(runtime, surroundings.homeserver.endpoint()),
-                       scenario::end_on_failure);
+                       Task{"last message"});
         co_await surroundings.ui.until([&] { return surroundings.homeserver.sign_ins() == 1; });
 
         runtime.reset();
@@ -220,7 +220,7 @@ Experiment terminate() {
         auto runtime = std::make_shared<PlainRuntime>();
         asio::co_spawn(runtime->get_executor(),
                        hold_until_hung_up(runtime, surroundings.homeserver.endpoint()),
-                       scenario::end_on_failure);
+                       Task{"last message"});
         co_await surroundings.ui.until([&] { return surroundings.homeserver.sign_ins() == 1; });
 
         runtime.reset();

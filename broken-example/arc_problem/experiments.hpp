@@ -24,13 +24,16 @@ using scenario::at_most;
 using scenario::Documented;
 using scenario::Experiment;
 using scenario::is;
+using scenario::log_in;
 using scenario::LogoutProbe;
 using scenario::Observation;
 using scenario::Outcome;
+using scenario::recorded;
 using scenario::Sample;
 using scenario::SessionFacts;
 using scenario::Settings;
 using scenario::Surroundings;
+using scenario::Task;
 using scenario::tell;
 using scenario::varies;
 

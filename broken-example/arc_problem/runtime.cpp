@@ -41,6 +41,9 @@ Runtime::~Runtime() {
 // [/destructor]
 
 void Runtime::stop() {
+  const scenario::recording::Span shutdown("shutdown");
+  const scenario::recording::Freeze freeze;
+  scenario::recording::rung("stop");
   context_.stop();
   for (auto& thread : threads_) thread.join();
   threads_.clear();

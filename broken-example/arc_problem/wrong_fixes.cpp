@@ -29,7 +29,7 @@ Experiment fix_detach(const Settings& settings) {
        .facts = a_session_that_goes_on(settings.workers) + std::vector{is("threads_to_join", 0)}},
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
         surroundings.samples_per_session = Surroundings::endless;
-        client.login("alice");
+        log_in(client, "alice");
         auto probe = probe_of(surroundings, client);
         const std::weak_ptr<Runtime> runtime = client.session()->runtime;
         co_await until_at_work(surroundings, client);
@@ -60,8 +60,7 @@ class Uploader {
       ++uses_refused_;  // and there is nobody to give the batch to
       return;
     }
-    asio::co_spawn(in_use->get_executor(), upload(in_use, std::move(batch)),
-                   scenario::end_on_failure);
+    asio::co_spawn(in_use->get_executor(), upload(in_use, std::move(batch)), Task{"upload"});
   }
 
   int uses_refused() const noexcept { return uses_refused_; }
@@ -137,7 +136,7 @@ Experiment fix_stop() {
                                        is("rows_before_next_login", 0)}},
                  [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
                    surroundings.samples_per_session = Surroundings::endless;
-                   client.login("alice");
+                   log_in(client, "alice");
                    auto probe = probe_of(surroundings, client);
                    const auto runtime = client.session()->runtime;
                    co_await until_at_work(surroundings, client);
@@ -148,7 +147,7 @@ Experiment fix_stop() {
                      runtime->restart();
                      return runtime;
                    };
-                   client.login("bob");
+                   log_in(client, "bob");
                    co_await until_at_work(surroundings, client);
                    co_await surroundings.ui.until([&] { return probe.rows_after_logout() > 0; });
 
@@ -225,10 +224,10 @@ Experiment fix_token() {
         auto runtime = std::make_shared<Runtime>(1, surroundings.threads);
         auto& component = *new std::shared_ptr(runtime);  // an owner, as there are many
         auto& worker = *new ListeningWorker(surroundings, *runtime);
-        asio::co_spawn(runtime->get_executor(), worker.collect(), scenario::end_on_failure);
+        asio::co_spawn(runtime->get_executor(), worker.collect(), Task{"time-series worker"});
         co_await surroundings.ui.until([&] { return worker.ready.load(); });
         std::latch busy(1), computed(1);
-        asio::post(runtime->get_executor(), [&] {
+        asio::post(recorded(runtime->get_executor(), "busy handler"), [&] {
           busy.count_down();
           computed.wait();
         });
@@ -273,8 +272,8 @@ Experiment fix_sleep(const Settings& settings) {
         surroundings.homeserver.fall_silent();
         auto& runtime = *new Runtime(1, surroundings.threads);
         auto& worker = *new ListeningWorker(surroundings, runtime);
-        asio::co_spawn(runtime.get_executor(), worker.keep_connection(), scenario::end_on_failure);
-        asio::co_spawn(runtime.get_executor(), worker.collect(), scenario::end_on_failure);
+        asio::co_spawn(runtime.get_executor(), worker.keep_connection(), Task{"pool user"});
+        asio::co_spawn(runtime.get_executor(), worker.collect(), Task{"time-series worker"});
         co_await surroundings.ui.until(
             [&] { return worker.ready && surroundings.homeserver.sign_ins() == 1; });
 

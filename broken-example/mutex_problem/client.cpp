@@ -19,6 +19,7 @@ using scenario::batch_size;
 using scenario::Event;
 using scenario::Lease;
 using scenario::Sample;
+using scenario::Task;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
@@ -27,8 +28,8 @@ void Client::login(const std::string& user) {
   const boost::lock_guard<ObservedMutex> guard(shared_.mutex);
   auto& runtime = shared_.runtime.emplace(surroundings_.settings.workers, surroundings_.threads);
   session_ = std::make_shared<Session>(user, runtime, surroundings_.store);
-  asio::co_spawn(runtime.get_executor(), collect_samples(session_), scenario::end_on_failure);
-  asio::co_spawn(runtime.get_executor(), receive_events(session_), scenario::end_on_failure);
+  asio::co_spawn(runtime.get_executor(), collect_samples(session_), Task{"time-series worker"});
+  asio::co_spawn(runtime.get_executor(), receive_events(session_), Task{"event receiver"});
 }
 // [/login]
 
@@ -72,8 +73,7 @@ asio::awaitable<void> Client::receive_events(std::shared_ptr<Session> session) {
 
     ++session->activity->events_received;
     asio::co_spawn(shared_.runtime->get_executor(),
-                   handle_event(session, std::move(*event), std::move(connection)),
-                   scenario::end_on_failure);
+                   handle_event(session, std::move(*event), std::move(connection)), Task{"event"});
   }
 }
 // [/receive]

@@ -51,8 +51,10 @@ class Occupation {
   void try_here() {
     asio::post(executor_, [this] {
       if (std::this_thread::get_id() != thread_) return try_here();
+      scenario::recording::turn_begins(this, "busy handler");
       occupied_ = true;
       release_.wait();
+      scenario::recording::turn_ends(true);
     });
   }
 
@@ -76,7 +78,7 @@ Experiment wrong_thread() {
                  [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
                    surroundings.samples_per_session = 0;
                    surroundings.settings.workers = std::max(2, surroundings.settings.workers);
-                   client.login("alice");
+                   log_in(client, "alice");
                    const auto activity = client.session()->activity;
                    auto& mutex = client.shared().mutex;
                    co_await until_the_guard_is_held(surroundings, *activity, 1);
@@ -121,7 +123,7 @@ Experiment deadlock() {
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
         surroundings.samples_per_session = Surroundings::endless;
         surroundings.settings.workers = 1;
-        client.login("alice");
+        log_in(client, "alice");
         const auto activity = client.session()->activity;
         auto& mutex = client.shared().mutex;
         // The runtime's one thread is inside lock(), and a suspended frame holds what it waits for.
@@ -140,11 +142,13 @@ Experiment deadlock() {
             {"waits_for_a_lock_of_its_own", mutex.blocked_in_lock() == mutex.locked_by()}};
         // The window is about to block; only another thread can still tell.
         boost::thread([&mutex, facts]() mutable {
+          scenario::recording::name_thread("observer");
           while (mutex.waiting_for_its_holder() < 2) boost::this_thread::yield();
           facts["threads_blocked_in_lock"] = mutex.waiting_for_its_holder();
           facts["logout_returned"] = false;
           tell(Observation{Outcome::stuck, std::move(facts)});
         }).detach();
+        const scenario::recording::Span logout("logout");
         co_await client.logout();
 
         co_return Observation{Outcome::finished, {{"logout_returned", true}}};
@@ -205,7 +209,7 @@ Experiment logout_blocked(const Settings& settings) {
       [](Surroundings& surroundings, Client& client) -> asio::awaitable<Observation> {
         surroundings.settings.workers = std::max(2, surroundings.settings.workers);
         surroundings.samples_per_session = scenario::batch_size / 2;  // in hand at the logout
-        client.login("alice");
+        log_in(client, "alice");
         const auto activity = client.session()->activity;
         auto& mutex = client.shared().mutex;
         LogoutProbe probe(surroundings, "alice", activity,
@@ -217,7 +221,7 @@ Experiment logout_blocked(const Settings& settings) {
         Supervisor supervisor(surroundings, mutex, *activity);
         co_await probe.measure(client.logout());
         const auto missing = supervisor.logout_returned();
-        client.login("bob");
+        log_in(client, "bob");
         const auto second = client.session()->activity;
         co_await until_the_guard_is_held(surroundings, *second, 2);
 

@@ -24,13 +24,16 @@ using scenario::at_least;
 using scenario::at_most;
 using scenario::Experiment;
 using scenario::is;
+using scenario::log_in;
 using scenario::LogoutProbe;
 using scenario::Observation;
 using scenario::one_event;
 using scenario::Outcome;
+using scenario::recorded;
 using scenario::SessionFacts;
 using scenario::Settings;
 using scenario::Surroundings;
+using scenario::Task;
 using scenario::varies;
 
 using Body = asio::awaitable<Observation> (*)(Surroundings&, Client&);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "scenario/recording.hpp"
+
 #include <boost/thread/mutex.hpp>
 
 #include <atomic>
@@ -14,22 +16,24 @@ class ObservedMutex {
   void lock() {
     blocked_in_lock_ = std::this_thread::get_id();
     ++waiting_;
-    mutex_.lock();
-    locked_by_ = std::this_thread::get_id();
-    ++locks_;
+    if (!mutex_.try_lock()) {
+      const scenario::recording::LockWait wait(this);
+      mutex_.lock();
+    }
+    note_lock();
     --waiting_;
   }
 
   bool try_lock() {
     if (!mutex_.try_lock()) return false;
-    locked_by_ = std::this_thread::get_id();
-    ++locks_;
+    note_lock();
     return true;
   }
 
   void unlock() {
     if (locked_by_ != std::this_thread::get_id()) ++unlocks_on_another_thread_;
     ++unlocks_;
+    scenario::recording::lock_released(this, "guard");
     mutex_.unlock();
   }
 
@@ -52,6 +56,12 @@ class ObservedMutex {
   }
 
  private:
+  void note_lock() noexcept {
+    scenario::recording::lock_taken(this, "guard");
+    locked_by_ = std::this_thread::get_id();
+    ++locks_;
+  }
+
   boost::mutex mutex_;
   std::atomic<std::thread::id> locked_by_{};
   std::atomic<std::thread::id> blocked_in_lock_{};

@@ -73,10 +73,10 @@ Experiment fix_recursive_mutex() {
         shared.runtime.emplace(1, surroundings.threads);
         const auto executor = shared.runtime->get_executor();
         asio::co_spawn(executor, hold_across_a_read(shared, surroundings.homeserver.endpoint()),
-                       scenario::end_on_failure);
+                       Task{"event receiver"});
         co_await surroundings.ui.until([&] { return surroundings.homeserver.sign_ins() == 1; });
 
-        asio::post(executor, [&shared] { take_the_runtime(shared); });
+        asio::post(recorded(executor, "logout"), [&shared] { take_the_runtime(shared); });
         co_await surroundings.ui.until([&] { return shared.was_taken.load(); });
         surroundings.homeserver.push(one_event);
         surroundings.homeserver.speak();
@@ -146,11 +146,12 @@ Experiment fix_try_lock() {
                    auto& shared = *new Contended(runtime);
                    asio::co_spawn(runtime.get_executor(),
                                   hold_for_an_answer(shared, surroundings.homeserver.endpoint()),
-                                  scenario::end_on_failure);
+                                  Task{"event receiver"});
                    co_await surroundings.ui.until(
                        [&] { return shared.held && surroundings.homeserver.sign_ins() == 1; });
 
-                   asio::post(runtime.get_executor(), [&shared] { spin_for_the_lock(shared); });
+                   asio::post(recorded(runtime.get_executor(), "spinner"),
+                              [&shared] { spin_for_the_lock(shared); });
                    surroundings.homeserver.push(one_event);
                    surroundings.homeserver.speak();
                    co_await surroundings.ui.until([&] { return shared.gave_up.load(); });
