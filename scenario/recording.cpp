@@ -106,14 +106,18 @@ void turn_begins(const void* task, std::string_view name) noexcept {
   write_event('B', "turn", name, with_task(task));
 }
 
-void turn_ends(bool ended) noexcept {
+void turn_ends() noexcept {
   auto& thread = this_thread();
   const auto [task, name] = std::move(thread.running.back());
   thread.running.pop_back();
   const auto what = std::exchange(thread.waits_for, {});
   write_event('E', "turn", name,
-              fmt::format(R"(,"args":{{"task":"{}","ended":{},"waits_for":{}}})", task, ended,
-                          boost::json::serialize(ended ? "" : what)));
+              fmt::format(R"(,"args":{{"task":"{}","ended":false,"waits_for":{}}})", task,
+                          boost::json::serialize(what)));
+}
+
+void task_ended(const void* task) noexcept {
+  write_event(' ', "task ended", "", with_task(task));
 }
 
 void waits_for(std::string_view what) noexcept {
@@ -151,9 +155,13 @@ void mark(std::string_view category, std::string_view name) noexcept {
   write_event('i', category, name, "");
 }
 
-void mark(std::string_view category, std::string_view name, std::string_view what,
-          std::int64_t number) noexcept {
-  write_event('i', category, name, fmt::format(R"(,"args":{{"{}":{}}})", what, number));
+void rows_stored(std::int64_t count) noexcept {
+  write_event('i', "store", "rows stored", fmt::format(R"(,"args":{{"count":{}}})", count));
+}
+
+void generation_begins(std::int64_t number) noexcept {
+  write_event('i', "generation", fmt::format("generation {}", number),
+              fmt::format(R"(,"args":{{"generation":{}}})", number));
 }
 
 }  // namespace detail

@@ -21,15 +21,16 @@ inline bool is_on = false;  // constant once there is a second thread
 void name_thread(std::string_view name) noexcept;
 void name_thread(std::string_view name, std::int64_t number) noexcept;
 void turn_begins(const void* task, std::string_view name) noexcept;
-void turn_ends(bool ended) noexcept;
+void turn_ends() noexcept;
+void task_ended(const void* task) noexcept;
 void waits_for(std::string_view what) noexcept;
 void lock_wait(bool begins, const void* lock) noexcept;
 void lock_held(bool begins, const void* lock, std::string_view name) noexcept;
 void freeze(bool begins) noexcept;
 void span(bool begins, const void* id, std::string_view name) noexcept;
 void mark(std::string_view category, std::string_view name) noexcept;
-void mark(std::string_view category, std::string_view name, std::string_view what,
-          std::int64_t number) noexcept;
+void rows_stored(std::int64_t count) noexcept;
+void generation_begins(std::int64_t number) noexcept;
 void destroyed(const void* task, std::string_view name) noexcept;
 
 }  // namespace detail
@@ -57,13 +58,17 @@ inline void thread_ends() noexcept {
   if (is_on()) detail::mark("thread", "ends");
 }
 
-/// A thread runs a task, which nobody else has the address of until it has ended or is destroyed.
+/// A thread runs a task, which nobody else has the address of before it has ended or is destroyed.
 inline void turn_begins(const void* task, std::string_view name) noexcept {
   if (is_on()) detail::turn_begins(task, name);
 }
-/// Of the turn that this thread began last. `ended`: the task is suspended no more.
-inline void turn_ends(bool ended) noexcept {
-  if (is_on()) detail::turn_ends(ended);
+/// Of the turn that this thread began last.
+inline void turn_ends() noexcept {
+  if (is_on()) detail::turn_ends();
+}
+/// The turn that the task began last is its last one.
+inline void task_ended(const void* task) noexcept {
+  if (is_on()) detail::task_ended(task);
 }
 /// In a turn, before a suspension: what that waits for. A string literal.
 inline void waits_for(std::string_view what) noexcept {
@@ -78,13 +83,13 @@ inline void heartbeat() noexcept {
   if (is_on()) detail::mark("window", "heartbeat");
 }
 inline void rows_stored(std::int64_t count) noexcept {
-  if (is_on()) detail::mark("store", "rows stored", "count", count);
+  if (is_on()) detail::rows_stored(count);
 }
 inline void rung(std::string_view name) noexcept {
   if (is_on()) detail::mark("rung", name);
 }
 inline void generation_begins(std::int64_t number) noexcept {
-  if (is_on()) detail::mark("generation", "generation", "generation", number);
+  if (is_on()) detail::generation_begins(number);
 }
 inline void outcome(std::string_view word) noexcept {
   if (is_on()) detail::mark("outcome", word);
@@ -105,6 +110,21 @@ inline void span_begins(const void* id, std::string_view name) noexcept {
 inline void span_ends(const void* id, std::string_view name) noexcept {
   if (is_on()) detail::span(false, id, name);
 }
+
+/// From here to the end of the block a handler runs, a task of one turn.
+class Turn {
+ public:
+  Turn(const void* task, std::string_view name) noexcept : task_(task) { turn_begins(task_, name); }
+  ~Turn() {
+    task_ended(task_);
+    turn_ends();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  const void* const task_;
+};
 
 /// From here to the end of the block something goes on; by a string literal, "logout".
 class Span {

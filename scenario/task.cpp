@@ -1,54 +1,44 @@
 #include "scenario/task.hpp"
 
+#include "scenario/experiment.hpp"
 #include "scenario/recording.hpp"
 
 #include <boost/asio/execution.hpp>
 
-#include <memory>
-#include <optional>
 #include <type_traits>
 
 namespace scenario {
-namespace {
 
 namespace asio = boost::asio;
 
-/// One whose turns are recorded: it is there while somebody has its executor.
 class RecordedTask {
  public:
   explicit RecordedTask(std::string name) : name_(std::move(name)) {}
-  ~RecordedTask() {
-    if (!ended_) recording::destroyed(this, name_);
-  }
-  RecordedTask(const RecordedTask&) = delete;
-  RecordedTask& operator=(const RecordedTask&) = delete;
 
-  /// One turn, of which the function and all that it holds goes with its end. If then nobody else
-  /// holds the task, the coroutine has ended.
+  const std::string& name() const noexcept { return name_; }
+
+  /// A turn; or a part of the one that this thread is in.
   template <typename Function>
-  static void run(const std::shared_ptr<RecordedTask>& task, std::optional<Function>& function) {
-    if (here == task.get()) {
-      std::move (*function)();
-      return function.reset();
-    }
-    const auto* const before = std::exchange(here, task.get());
-    recording::turn_begins(task.get(), task->name_);
-    std::move (*function)();
-    function.reset();
-    task->ended_ = task.use_count() == 1;
-    recording::turn_ends(task->ended_);
-    here = before;
+  void run(Function& function) const {
+    if (here_ == this) return std::move(function)();
+    const auto* const before = std::exchange(here_, this);
+    recording::turn_begins(this, name_);
+    std::move(function)();
+    recording::turn_ends();
+    here_ = before;
   }
 
  private:
-  static thread_local const RecordedTask* here;  // whose turn it is on this thread
+  static thread_local const RecordedTask* here_;  // whose turn it is on this thread
 
   const std::string name_;
-  bool ended_ = false;  // written in a turn
 };
 
-thread_local const RecordedTask* RecordedTask::here = nullptr;
+thread_local const RecordedTask* RecordedTask::here_ = nullptr;
 
+namespace {
+
+/// `any_io_executor` in everything but how a function is handed to it.
 class RecordingExecutor {
  public:
   RecordingExecutor(asio::any_io_executor inner, std::shared_ptr<RecordedTask> task) noexcept
@@ -72,11 +62,8 @@ class RecordingExecutor {
 
   template <typename Function>
   void execute(Function&& function) const {
-    inner_.execute([task = task_, function = std::optional<std::decay_t<Function>>(
-                                      std::forward<Function>(function))]() mutable {
-      const auto keeps_it_here = std::move(task);
-      RecordedTask::run(keeps_it_here, function);
-    });
+    inner_.execute([task = task_, function = std::decay_t<Function>(std::forward<Function>(
+                                      function))]() mutable { task->run(function); });
   }
 
   friend bool operator==(const RecordingExecutor& a, const RecordingExecutor& b) noexcept {
@@ -90,9 +77,21 @@ class RecordingExecutor {
 
 }  // namespace
 
-asio::any_io_executor recorded(asio::any_io_executor inner, std::string task_name) {
-  if (!recording::is_on()) return inner;
-  return RecordingExecutor(std::move(inner), std::make_shared<RecordedTask>(std::move(task_name)));
+TaskCompletion::TaskCompletion(const std::string& name)
+    : task_(recording::is_on() ? std::make_shared<RecordedTask>(name) : nullptr) {}
+
+TaskCompletion::~TaskCompletion() {
+  if (task_) recording::destroyed(task_.get(), task_->name());
+}
+
+void TaskCompletion::operator()(std::exception_ptr failure) {
+  if (const auto task = std::exchange(task_, nullptr)) recording::task_ended(task.get());
+  end_on_failure(std::move(failure));
+}
+
+asio::any_io_executor TaskCompletion::executor(asio::any_io_executor inner) const {
+  if (!task_) return inner;
+  return RecordingExecutor(std::move(inner), task_);
 }
 
 }  // namespace scenario

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <deque>
 #include <fstream>
+#include <limits>
 #include <map>
-#include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -72,34 +74,41 @@ RawRecording read_raw(const fs::path& raw_file) {
   return recording;
 }
 
-/// A coroutine that resumes on another thread has been suspended before, whenever the thread that
-/// it has left comes back from there: its turn ends where the next one begins.
-void end_turns_at_resumption(std::vector<RawEvent>& events) {
+/// Sets the turns right. A coroutine that resumes on another thread has been suspended before,
+/// whenever the thread that it has left comes back from there: its turn ends where the next one
+/// begins. And who has ended has done so in the turn that it began last.
+void settle_turns(std::vector<RawEvent>& events) {
   struct Turn {
     std::string task;
-    std::optional<std::int64_t> cut = {};
+    RawEvent* end = nullptr;
+    std::int64_t latest_end_ns = std::numeric_limits<std::int64_t>::max();
+    bool is_last = false;
   };
-  std::map<std::int64_t, std::vector<Turn>> turns;  // of each thread, innermost last
-  std::map<std::string, std::int64_t> thread_of;    // of each task that has a turn
+  std::deque<Turn> turns;
+  std::map<std::int64_t, std::vector<Turn*>> of_thread;  // innermost last
+  std::map<std::string, Turn*> of_task;                  // the one that it began last
   for (auto& event : events) {
     const auto thread = event.members.at("tid").as_int64();
     if (event.is("B", "turn")) {
-      const auto task = event.task();
-      if (const auto left = thread_of.find(task); left != thread_of.end()) {
-        auto& turn = turns[left->second].back();
-        if (turn.task == task) turn.cut = event.ns - 1;
-      }
-      thread_of[task] = thread;
-      turns[thread].push_back({task});
+      auto& turn = turns.emplace_back(Turn{event.task()});
+      if (auto* const before = std::exchange(of_task[turn.task], &turn))
+        before->latest_end_ns = event.ns - 1;
+      of_thread[thread].push_back(&turn);
     } else if (event.is("E", "turn")) {
-      const Turn turn = std::move(turns[thread].back());
-      turns[thread].pop_back();
-      if (turn.cut)
-        event.ns = *turn.cut;
-      else
-        thread_of.erase(turn.task);
+      of_thread[thread].back()->end = &event;
+      of_thread[thread].pop_back();
+    } else if (event.text("cat") == "task ended" || event.text("cat") == "destroyed") {
+      const auto ended = of_task.extract(event.task());
+      if (!ended.empty()) ended.mapped()->is_last = event.text("cat") == "task ended";
     }
   }
+  for (auto& turn : turns) {
+    if (turn.end == nullptr) continue;
+    turn.end->ns = std::min(turn.end->ns, turn.latest_end_ns);
+    turn.end->args()["ended"] = turn.is_last;
+    if (turn.is_last) turn.end->args()["waits_for"] = "";
+  }
+  std::erase_if(events, [](const auto& event) { return event.text("cat") == "task ended"; });
   std::ranges::stable_sort(events, {}, &RawEvent::ns);
 }
 
@@ -206,7 +215,7 @@ class TraceWriter {
 
 void write_to(std::ostream& stream, RawRecording& raw, const std::string& program,
               const Report& report) {
-  end_turns_at_resumption(raw.events);
+  settle_turns(raw.events);
   json::object other{
       {"format", "asio-runtime-sharing recording 1"}, {"program", program},
       {"experiment", report.experiment.name},         {"outcome", nullptr},
@@ -238,6 +247,7 @@ Dropped write_trace(const fs::path& raw_file, const fs::path& file, const std::s
   auto raw = read_raw(raw_file);
   const fs::path target = fs::exists(file) ? fs::canonical(file) : file;
   const auto place = place_to_write(target);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is told by the stream
   errno = 0;
   std::ofstream stream(place, std::ios::binary);
   if (stream) write_to(stream, raw, program, report);

@@ -28,7 +28,6 @@ using scenario::log_in;
 using scenario::LogoutProbe;
 using scenario::Observation;
 using scenario::Outcome;
-using scenario::recorded;
 using scenario::Sample;
 using scenario::SessionFacts;
 using scenario::Settings;

@@ -227,7 +227,8 @@ Experiment fix_token() {
         asio::co_spawn(runtime->get_executor(), worker.collect(), Task{"time-series worker"});
         co_await surroundings.ui.until([&] { return worker.ready.load(); });
         std::latch busy(1), computed(1);
-        asio::post(recorded(runtime->get_executor(), "busy handler"), [&] {
+        asio::post(runtime->get_executor(), [&] {
+          const scenario::recording::Turn turn(&busy, "busy handler");
           busy.count_down();
           computed.wait();
         });

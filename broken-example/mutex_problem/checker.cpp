@@ -12,7 +12,6 @@
 #include <atomic>
 #include <filesystem>
 #include <string>
-#include <utility>
 
 namespace mutex_problem {
 namespace {
@@ -65,8 +64,7 @@ Experiment checker() {
         std::atomic<bool> received{false};
         Runtime runtime(1, surroundings.threads);
 
-        auto executor = recorded(runtime.get_executor(), "event receiver");
-        asio::co_spawn(checked::executor(std::move(executor), "event receiver"),
+        asio::co_spawn(checked::executor(runtime.get_executor(), "event receiver"),
                        receive(mutex, surroundings.homeserver.endpoint()),
                        [&received](std::exception_ptr failure) {
                          scenario::end_on_failure(failure);

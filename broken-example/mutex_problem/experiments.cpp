@@ -51,10 +51,9 @@ class Occupation {
   void try_here() {
     asio::post(executor_, [this] {
       if (std::this_thread::get_id() != thread_) return try_here();
-      scenario::recording::turn_begins(this, "busy handler");
+      const scenario::recording::Turn turn(this, "busy handler");
       occupied_ = true;
       release_.wait();
-      scenario::recording::turn_ends(true);
     });
   }
 

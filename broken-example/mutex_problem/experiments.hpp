@@ -29,7 +29,6 @@ using scenario::LogoutProbe;
 using scenario::Observation;
 using scenario::one_event;
 using scenario::Outcome;
-using scenario::recorded;
 using scenario::SessionFacts;
 using scenario::Settings;
 using scenario::Surroundings;

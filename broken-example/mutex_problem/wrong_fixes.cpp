@@ -50,6 +50,7 @@ asio::awaitable<void> hold_across_a_read(Recursive& shared, tcp::endpoint server
 }
 
 void take_the_runtime(Recursive& shared) {
+  const scenario::recording::Turn turn(&shared, "taker");
   const boost::lock_guard<boost::recursive_mutex> guard(shared.mutex);
   shared.most_inside = std::max(shared.most_inside, ++shared.inside);
   shared.taken.emplace(std::move(*shared.runtime));
@@ -76,7 +77,7 @@ Experiment fix_recursive_mutex() {
                        Task{"event receiver"});
         co_await surroundings.ui.until([&] { return surroundings.homeserver.sign_ins() == 1; });
 
-        asio::post(recorded(executor, "logout"), [&shared] { take_the_runtime(shared); });
+        asio::post(executor, [&shared] { take_the_runtime(shared); });
         co_await surroundings.ui.until([&] { return shared.was_taken.load(); });
         surroundings.homeserver.push(one_event);
         surroundings.homeserver.speak();
@@ -119,6 +120,7 @@ asio::awaitable<void> hold_for_an_answer(Contended& shared, tcp::endpoint server
 
 /// Gives up, where the field goes on for ever, a thousand attempts after the answer has come.
 void spin_for_the_lock(Contended& shared) {
+  const scenario::recording::Turn turn(&shared, "spinner");
   int attempts_since_the_answer = 0;
   while (!shared.mutex.try_lock()) {
     ++shared.attempts;
@@ -150,8 +152,7 @@ Experiment fix_try_lock() {
                    co_await surroundings.ui.until(
                        [&] { return shared.held && surroundings.homeserver.sign_ins() == 1; });
 
-                   asio::post(recorded(runtime.get_executor(), "spinner"),
-                              [&shared] { spin_for_the_lock(shared); });
+                   asio::post(runtime.get_executor(), [&shared] { spin_for_the_lock(shared); });
                    surroundings.homeserver.push(one_event);
                    surroundings.homeserver.speak();
                    co_await surroundings.ui.until([&] { return shared.gave_up.load(); });

@@ -18,7 +18,10 @@ class Recorder final : public runtime_sharing::RuntimeObserver {
   void turn_begins(const ObservedTask& task) noexcept override {
     recording::turn_begins(task.id, task.name);
   }
-  void turn_ends(const ObservedTask&, bool ended) noexcept override { recording::turn_ends(ended); }
+  void turn_ends(const ObservedTask& task, bool ended) noexcept override {
+    if (ended) recording::task_ended(task.id);
+    recording::turn_ends();
+  }
   void task_destroyed(const ObservedTask& task) noexcept override {
     recording::destroyed(task.id, task.name);
   }

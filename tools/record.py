@@ -1,0 +1,463 @@
+#!/usr/bin/env python3
+"""Records runs of the experiments, and checks recordings.
+
+    tools/record.py --curated             record anew what the pictures are drawn from
+    tools/record.py --fresh FOLDER        record each experiment of each program there, and check it
+    tools/record.py --check FILE...       that recordings are well-formed, and show what they are for
+    tools/record.py --schema FILE...      that they are what docs/recordings/recording.schema.json says
+
+What a recording must show is in EXPERIMENTS below: each is a sentence that its picture says.
+
+Exit code: 0 as it must be, 1 not, 2 wrong use, 77 skipped: there is no python3-jsonschema.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "recordings"
+PROGRAMS = ["arc_problem", "mutex_problem", "correct_example", "scope_example"]
+SKIPPED = 77
+
+# One event is enough to see how events are handled, and a tenth of a second to see a deadline.
+CURATED = {
+    "arc-leak": ("arc_problem", "leak"),
+    "arc-forced-stop": ("arc_problem", "forced-stop"),
+    "mutex-wrong-thread": ("mutex_problem", "wrong-thread"),
+    "mutex-deadlock": ("mutex_problem", "deadlock"),
+    "mutex-logout-blocked": ("mutex_problem", "logout-blocked"),
+    "correct-logout": ("correct_example", "logout"),
+    "correct-straggler": ("correct_example", "straggler"),
+    "correct-relogin": ("correct_example", "relogin"),
+    "scope-logout": ("scope_example", "logout"),
+}
+ONE_EVENT = '{"room": "#coffee:example.org", "sender": "@ana:example.org", "ts": 1, "body": "hello"}\n'
+CURATED_DEADLINE_MS = 100
+
+
+class Failed(Exception):
+    """What a reader of the one line needs to know."""
+
+
+# ---- What is in a recording
+
+class Part:
+    """From `begin` to `end`, which are positions among the events; one that is still open ends
+    behind the last."""
+
+    def __init__(self, begin, event):
+        self.begin, self.first = begin, event
+        self.end, self.last = None, None
+        self.thread = event["tid"]
+
+    @property
+    def is_open(self):
+        return self.last is None
+
+    def close(self, end, event):
+        self.end, self.last = end, event
+
+    def covers(self, position):
+        return self.begin < position and (self.is_open or position < self.end)
+
+
+class Recording:
+    """Well-formed, or `wrong` says what is not, each in a line."""
+
+    def __init__(self, recording):
+        self.about = recording["otherData"]
+        self.events = recording["traceEvents"][1:]
+        self.wrong = []
+        self.threads = {}  # number: name
+        self.turns, self.lock_waits, self.freezes = [], [], []
+        self.locks, self.spans, self.marks = [], [], []
+        self.task_names = {}
+        self._open = {}  # thread: [Part], innermost last
+        self._spans_and_locks = {}
+        self._suspended = set()
+        self._ended = set()
+        last = 0
+        for position, event in enumerate(self.events):
+            if event["ts"] < last:
+                self._say(position, "is earlier than the one before")
+            last = event["ts"]
+            if event["tid"] not in self.threads:
+                if event["tid"] != len(self.threads) + 1:
+                    self._say(position, "its thread is not numbered by first appearance")
+                self.threads[event["tid"]] = f"thread {event['tid']}"
+            getattr(self, "_" + {"B": "begins", "E": "ends", "b": "opens", "e": "closes",
+                                 "s": "suspends", "f": "resumes", "i": "marks",
+                                 "M": "is_named"}[event["ph"]])(position, event)
+        outcomes = [event["name"] for _, event in self.marks if event["cat"] == "outcome"]
+        if self.about["dropped"] == 0 and outcomes[-1:] != [self.about["outcome"]]:
+            self.wrong.append(f"told {outcomes}, and the verdict was {self.about['outcome']}")
+
+    def _say(self, position, words):
+        self.wrong.append(f"event {position + 1}, {json.dumps(self.events[position])}: {words}")
+
+    def _is_named(self, position, event):
+        self.threads[event["tid"]] = event["args"]["name"]
+
+    def _task_appears(self, position, task, name):
+        if task not in self.task_names and task != len(self.task_names) + 1:
+            self._say(position, "its task is not numbered by first appearance")
+        if self.task_names.setdefault(task, name) != name:
+            self._say(position, f"task {task} was {self.task_names[task]!r} before")
+
+    def _begins(self, position, event):
+        part = Part(position, event)
+        if event["cat"] == "turn":
+            task = event["args"]["task"]
+            self._task_appears(position, task, event["name"])
+            if any(turn.first["args"]["task"] == task for turn in self.turns if turn.is_open):
+                self._say(position, "the task has a turn already")
+            if task in self._ended:
+                self._say(position, "the task has ended")
+            self.turns.append(part)
+        {"turn": [], "lock wait": self.lock_waits, "freeze": self.freezes}[event["cat"]].append(part)
+        self._open.setdefault(event["tid"], []).append(part)
+
+    def _ends(self, position, event):
+        of_thread = self._open.get(event["tid"])
+        if not of_thread:
+            return self._say(position, "ends what has not begun")
+        part = of_thread.pop()
+        part.close(position, event)
+        first = part.first
+        same_task = first.get("args", {}).get("task") == event.get("args", {}).get("task")
+        if (first["cat"], first["name"]) != (event["cat"], event["name"]) or not same_task:
+            self._say(position, "ends another than the last that has begun")
+        if event["cat"] == "turn" and event["args"]["ended"]:
+            self._ended.add(event["args"]["task"])
+        elif event["cat"] == "turn" and event["args"]["task"] not in self._suspended:
+            self._say(position, "ends neither in a suspension nor for ever")
+
+    def _opens(self, position, event):
+        part = Part(position, event)
+        key = event["cat"], event["id"]
+        if key in self._spans_and_locks:
+            self._say(position, "is open already")
+        self._spans_and_locks[key] = part
+        (self.locks if event["cat"] == "lock" else self.spans).append(part)
+
+    def _closes(self, position, event):
+        part = self._spans_and_locks.pop((event["cat"], event["id"]), None)
+        if part is None or part.first["name"] != event["name"]:
+            return self._say(position, "closes what is not open")
+        part.close(position, event)
+
+    def _turn_here(self, position, event):
+        of_thread = self._open.get(event["tid"], [])
+        if not of_thread or of_thread[-1].first.get("args", {}).get("task") != event["id"]:
+            self._say(position, "is not in a turn of its task")
+
+    def _suspends(self, position, event):
+        self._turn_here(position, event)
+        self._suspended.add(event["id"])
+
+    def _resumes(self, position, event):
+        self._turn_here(position, event)
+        if event["id"] not in self._suspended:
+            self._say(position, "resumes what is not suspended")
+        self._suspended.discard(event["id"])
+
+    def _marks(self, position, event):
+        if event["cat"] == "destroyed":
+            self._task_appears(position, event["args"]["task"], event["name"])
+            self._ended.add(event["args"]["task"])
+            self._suspended.discard(event["args"]["task"])
+        self.marks.append((position, event))
+
+    # ---- What statements ask
+
+    def of_task(self, task):
+        return [turn for turn in self.turns if turn.first["args"]["task"] == task]
+
+    def is_suspended(self, task, position):
+        turns = self.of_task(task)
+        return any(turn.begin < position for turn in turns) and not any(
+            turn.covers(position) for turn in turns) and not any(
+            not turn.is_open and turn.end < position and turn.last["args"]["ended"]
+            for turn in turns)
+
+    def ended_tasks(self):
+        return {turn.last["args"]["task"] for turn in self.turns
+                if not turn.is_open and turn.last["args"]["ended"]}
+
+    def marked(self, category):
+        return [event["name"] for _, event in self.marks if event["cat"] == category]
+
+    def rungs(self, shutdown):
+        return [event["name"] for position, event in self.marks
+                if event["cat"] == "rung" and shutdown.covers(position)]
+
+    def all_spans(self, name):
+        return [span for span in self.spans if span.first["name"] == name]
+
+    def first_span(self, name):
+        spans = self.all_spans(name)
+        need(spans, f"there is no {name}")
+        return spans[0]
+
+
+# ---- What they must show
+
+def need(condition, words):
+    if not condition:
+        raise Failed(words)
+
+
+def leak(recording):
+    """The tasks go on after the logout, and store rows, and at the end nobody has ended them."""
+    logout = recording.first_span("logout")
+    need(not logout.is_open, "the logout does not return")
+    need(any(turn.begin > logout.end for turn in recording.turns), "no turn after the logout")
+    need(any(event["cat"] == "store" and position > logout.end
+             for position, event in recording.marks), "no rows after the logout")
+    for name in "time-series worker", "event receiver":
+        task = next(task for task, its in recording.task_names.items() if its == name)
+        need(task not in recording.ended_tasks(), f"the {name} has ended")
+    need(not recording.marked("destroyed"), "a task was destroyed")
+
+
+def forced_stop(recording):
+    """After the stop no task has a turn any more, and some are suspended for ever."""
+    stop = recording.first_span("shutdown")
+    need(recording.marked("rung") == ["stop"], "the one rung is not stop")
+    need(all(turn.begin < stop.end for turn in recording.turns), "a turn after the stop")
+    left = set(recording.task_names) - recording.ended_tasks()
+    need({recording.task_names[task] for task in left} >= {"time-series worker", "event receiver"},
+         "who was suspended has ended")
+
+
+def wrong_thread(recording):
+    """The guard is released on another thread than it was taken."""
+    others = [lock for lock in recording.locks
+              if not lock.is_open and lock.last["tid"] != lock.thread]
+    need(len(others) >= 20, f"released on another thread {len(others)} times")
+    need(all(lock.last["args"]["name"] == "event receiver" for lock in others),
+         "not by the event receiver")
+
+
+def holder(recording, lock_number, position):
+    """The task that holds the lock then, or None."""
+    held = [lock for lock in recording.locks
+            if lock.first["args"]["lock"] == lock_number and lock.covers(position)]
+    return held[-1].first["args"]["task"] if held else None
+
+
+def deadlock(recording):
+    """At the stuck moment all threads of the runtime, and the window, wait for the guard, and who
+    holds it is suspended: it needs one of these threads."""
+    end = len(recording.events)
+    waiting = {wait.thread: wait.first["args"]["lock"]
+               for wait in recording.lock_waits if wait.is_open}
+    runtime = [thread for thread, name in recording.threads.items() if name.startswith("runtime")]
+    window = [thread for thread, name in recording.threads.items() if name == "window"]
+    need(runtime and window, "there is no window or no runtime")
+    for thread in runtime + window:
+        need(thread in waiting, f"{recording.threads[thread]} waits for no lock")
+        task = holder(recording, waiting[thread], end)
+        need(task and recording.is_suspended(task, end), "the guard's holder is not suspended")
+    need([freeze.thread for freeze in recording.freezes if freeze.is_open] == window,
+         "the window is not frozen")
+    need(recording.first_span("logout").is_open, "the logout has returned")
+
+
+def logout_blocked(recording):
+    """The window is frozen in its logout, while the guard's holder is suspended."""
+    logout = recording.first_span("logout")
+    frozen = [freeze for freeze in recording.freezes if logout.covers(freeze.begin)]
+    need(frozen, "the window is not frozen in the logout")
+    waits = [wait for wait in recording.lock_waits if frozen[0].covers(wait.begin)]
+    need(waits and recording.threads[waits[0].thread] == "window", "the window waits for no lock")
+    task = holder(recording, waits[0].first["args"]["lock"], waits[0].begin)
+    need(task and recording.task_names[task] == "event receiver", "the receiver has not the guard")
+    need(recording.is_suspended(task, waits[0].begin), "the guard's holder is not suspended")
+
+
+def all_end_first(recording, shutdown):
+    for task, name in recording.task_names.items():
+        turns = recording.of_task(task)
+        if turns and turns[0].begin < shutdown.begin:
+            need(task in recording.ended_tasks(), f"{name} has not ended")
+            need(turns[-1].begin < shutdown.end, f"{name} has a turn after the shutdown")
+    need(not recording.marked("destroyed"), "a task was destroyed")
+
+
+def logout(recording):
+    """Every task has ended by itself before the shutdown is over, and that before the logout is."""
+    shutdown = recording.first_span("shutdown")
+    all_end_first(recording, shutdown)
+    need(recording.rungs(shutdown) == ["wait"], "a rung above wait")
+    need(shutdown.end < recording.first_span("logout").end, "the logout returns first")
+
+
+def relogin(recording):
+    """Of the first login nothing runs any more when the second begins."""
+    first, second = recording.all_spans("shutdown")[:2]
+    all_end_first(recording, first)
+    all_end_first(recording, second)
+    login = recording.all_spans("login")[1]
+    need(first.end < login.begin, "the second login begins before the first shutdown has ended")
+    begun = [position for position, event in recording.marks if event["cat"] == "generation"]
+    if len(begun) > 1:
+        before = [turn for turn in recording.turns if turn.begin < begun[1]]
+        need(all(not turn.is_open and turn.end < begun[1] for turn in before),
+             "a turn of the first generation in the second")
+
+
+def straggler(recording):
+    """The deaf task needs the rung interrupt, and no more."""
+    shutdown = recording.first_span("shutdown")
+    need(recording.rungs(shutdown) == ["wait", "interrupt"], "the rungs are not wait, interrupt")
+    rung = next(position for position, event in recording.marks if event["name"] == "interrupt")
+    deaf = next(task for task, name in recording.task_names.items() if name == "deaf")
+    need(all(turn.begin > rung for turn in recording.of_task(deaf)[-1:]), "it ended without it")
+    all_end_first(recording, shutdown)
+
+
+def left_behind(recording):
+    """The scope leaves the deaf task behind; the runtime's rung stop destroys it."""
+    scope, runtime = recording.all_spans("shutdown")[:2]
+    need(recording.rungs(scope) == ["wait", "interrupt", "abandon"], "the scope's rungs are others")
+    need(recording.rungs(runtime)[-1] == "stop", "the runtime's last rung is not stop")
+    need(recording.marked("destroyed") == ["deaf"], "the deaf task was not destroyed")
+
+
+EXPERIMENTS = {
+    ("arc_problem", "leak"): leak,
+    ("arc_problem", "fix-detach"): leak,
+    ("arc_problem", "forced-stop"): forced_stop,
+    ("mutex_problem", "wrong-thread"): wrong_thread,
+    ("mutex_problem", "deadlock"): deadlock,
+    ("mutex_problem", "logout-blocked"): logout_blocked,
+    ("correct_example", "logout"): logout,
+    ("scope_example", "logout"): logout,
+    ("correct_example", "relogin"): relogin,
+    ("scope_example", "relogin"): relogin,
+    ("correct_example", "straggler"): straggler,
+    ("scope_example", "straggler"): straggler,
+    ("scope_example", "left-behind"): left_behind,
+}
+
+
+def findings(recording):
+    """What is wrong with it, each in a line."""
+    read = Recording(recording)
+    if read.wrong or read.about["dropped"]:
+        return read.wrong or [f"{read.about['dropped']} events are missing"]
+    statement = EXPERIMENTS.get((read.about["program"], read.about["experiment"]))
+    try:
+        if statement:
+            statement(read)
+    except Failed as failed:
+        return [f"{statement.__doc__} Not so: {failed}"]
+    return []
+
+
+# ---- The command line
+
+def load(file):
+    try:
+        return json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Failed(f"cannot read {file}: {error}") from None
+
+
+def record(binaries, program, experiment, file, more=()):
+    result = subprocess.run([binaries / program, "--experiment", experiment, "--trace", file,
+                             *more],
+                            capture_output=True, text=True, timeout=300, check=False)
+    if result.returncode != 0:
+        raise Failed(f"{program} {experiment}: {result.stderr.strip()}")
+
+
+def check(files):
+    wrong = 0
+    for file in files:
+        for line in findings(load(file)):
+            print(f"{file}: {line}")
+            wrong += 1
+    print(f"recordings: {len(files)}, {wrong} wrong")
+    return 1 if wrong else 0
+
+
+def check_schema(files):
+    try:
+        import jsonschema  # pylint: disable=import-outside-toplevel
+    except ImportError:
+        print("skipped: there is no python3-jsonschema (tools/setup.sh)")
+        return SKIPPED
+    validator = jsonschema.Draft202012Validator(load(FOLDER / "recording.schema.json"))
+    wrong = 0
+    for file in files:
+        for error in validator.iter_errors(load(file)):
+            print(f"{file}: {error.json_path}: {error.message[:300]}")
+            wrong += 1
+    print(f"recordings: {len(files)}, {wrong} not as the schema says")
+    return 1 if wrong else 0
+
+
+def record_all(binaries, folder, times):
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.json"):
+        old.unlink()
+    files = []
+    for program in PROGRAMS:
+        listed = subprocess.run([binaries / program, "--list", "--json"], capture_output=True,
+                                text=True, timeout=60, check=True)
+        for experiment in json.loads(listed.stdout)["experiments"]:
+            for number in range(times):
+                name = experiment["name"] + (f"-{number + 1}" if times > 1 else "")
+                files.append(folder / f"{program}-{name}.json")
+                record(binaries, program, experiment["name"], files[-1])
+    return check(files)
+
+
+def record_curated(binaries):
+    with tempfile.TemporaryDirectory() as folder:
+        events = Path(folder) / "events.ndjson"
+        events.write_text(ONE_EVENT, encoding="utf-8")
+        files = []
+        for name, (program, experiment) in CURATED.items():
+            files.append(FOLDER / f"{name}.json")
+            record(binaries, program, experiment, files[-1],
+                   [f"--events={events}", f"--deadline={CURATED_DEADLINE_MS}"])
+    return check(files)
+
+
+class Arguments(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"record: {message}: try --help\n")
+
+
+def main():
+    parser = Arguments(prog="tools/record.py", allow_abbrev=False, description=__doc__,
+                       formatter_class=argparse.RawDescriptionHelpFormatter)
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--curated", action="store_true")
+    mode.add_argument("--fresh", type=Path, metavar="FOLDER")
+    mode.add_argument("--check", nargs="+", metavar="FILE")
+    mode.add_argument("--schema", nargs="+", metavar="FILE")
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="with --fresh: each N times")
+    parser.add_argument("--bin", type=Path, default=ROOT / "build/release/bin",
+                        help="folder of the programs (default: build/release/bin)")
+    arguments = parser.parse_args()
+    try:
+        if arguments.curated:
+            return record_curated(arguments.bin)
+        if arguments.fresh:
+            return record_all(arguments.bin, arguments.fresh, arguments.times)
+        return check(arguments.check) if arguments.check else check_schema(arguments.schema)
+    except (Failed, OSError) as error:
+        print(f"record: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
