@@ -26,7 +26,8 @@ std::atomic<std::int64_t> events{0};
 std::atomic<int> threads{0};
 
 std::mutex dropped_mutex;
-std::int64_t dropped = 0;  // guarded by dropped_mutex
+std::int64_t dropped = 0;  // guarded by dropped_mutex, like the next one
+int reason = 0;            // the system's, if it was that
 
 /// The task that a thread runs.
 struct Running {
@@ -48,15 +49,16 @@ Thread& this_thread() {
 
 /// The first line of the raw file, of a constant length: a killed child leaves the count of what is
 /// not there, too.
-bool write_count(int error) noexcept {
-  const auto line = fmt::format("{{\"dropped\":{:>20},\"error\":{:>6}}}\n", dropped, error);
+bool write_count() noexcept {
+  const auto line = fmt::format("{{\"dropped\":{:>20},\"error\":{:>6}}}\n", dropped, reason);
   return ::pwrite(count_file, line.data(), line.size(), 0) == static_cast<::ssize_t>(line.size());
 }
 
 void drop(int error) noexcept {
   const std::lock_guard lock(dropped_mutex);
   ++dropped;
-  write_count(error);
+  if (error != 0) reason = error;
+  write_count();
 }
 
 /// `more` is what follows the name: further members, each with a comma in front.
@@ -68,6 +70,7 @@ void write_event(char phase, std::string_view category, std::string_view name,
   const auto line = fmt::format(
       "\n{{\"ns\":{},\"tid\":{},\"ph\":\"{}\",\"cat\":\"{}\",\"name\":{}{}}}\n", at.count(),
       this_thread().number, phase, category, boost::json::serialize(name), more);
+  errno = 0;  // a part of the line may have had room
   if (::write(events_file, line.data(), line.size()) != static_cast<::ssize_t>(line.size()))
     drop(errno);
 }
@@ -83,7 +86,7 @@ void start(const std::filesystem::path& raw_file) {
   count_file = ::open(raw_file.c_str(), flags | O_TRUNC, 0600);
   events_file = ::open(raw_file.c_str(), flags | O_APPEND, 0600);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is told by write()
-  detail::is_on = count_file >= 0 && events_file >= 0 && write_count(0);
+  detail::is_on = count_file >= 0 && events_file >= 0 && write_count();
 }
 
 namespace detail {

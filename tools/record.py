@@ -23,7 +23,7 @@ FOLDER = ROOT / "docs" / "recordings"
 PROGRAMS = ["arc_problem", "mutex_problem", "correct_example", "scope_example"]
 SKIPPED = 77
 
-# One event is enough to see how events are handled, and a tenth of a second to see a deadline.
+# One event is enough to see how events are handled, and a twentieth of a second to see a deadline.
 CURATED = {
     "arc-leak": ("arc_problem", "leak"),
     "arc-forced-stop": ("arc_problem", "forced-stop"),
@@ -36,7 +36,7 @@ CURATED = {
     "scope-logout": ("scope_example", "logout"),
 }
 ONE_EVENT = '{"room": "#coffee:example.org", "sender": "@ana:example.org", "ts": 1, "body": "hello"}\n'
-CURATED_DEADLINE_MS = 100
+CURATED_DEADLINE_MS = 50
 
 
 class Failed(Exception):

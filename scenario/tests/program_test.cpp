@@ -12,8 +12,10 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <ostream>
 #include <sstream>
+#include <utility>
 
 namespace scenario {
 namespace {
@@ -68,9 +70,16 @@ class RunProgram : public testing::Test {
         .as_object();
   }
 
+  json::object recorded() const {
+    std::ifstream stream(trace_);
+    const std::string text(std::istreambuf_iterator<char>(stream), {});
+    return json::parse(text).as_object();
+  }
+
   const TemporaryFolder folder_;
   const std::filesystem::path events_ = folder_.path() / "events.ndjson";
   const std::filesystem::path temporary_ = folder_.path() / "tmp";
+  const std::filesystem::path trace_ = folder_.path() / "trace.json";
 };
 
 // --- experiments, each in its child -----------------------------------------------------------
@@ -132,6 +141,63 @@ TEST_F(RunProgram, ShowsWhereTheThreadsOfAHangAreExactlyWhereGdbIsPresent) {
   if (has_gdb) {
     EXPECT_THAT(json::serialize(*stacks), HasSubstr("Thread 1:"));
   }
+}
+
+TEST_F(RunProgram, RecordsTheRunOfOneExperiment) {
+  const auto result = run({"--experiment=finishing", "--trace=" + trace_.string()});
+
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(recorded().at("otherData").at("experiment"), "finishing");
+  EXPECT_EQ(recorded().at("traceEvents").at(1).at("name"), "finished");
+}
+
+TEST_F(RunProgram, KeepsWhatAKilledChildHasRecorded) {
+  const auto result = run({"--experiment=killed-later", "--trace=" + trace_.string()});
+
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(recorded().at("otherData").at("as_documented"), false);
+  EXPECT_EQ(recorded().at("traceEvents").as_array().size(), 3U);
+  EXPECT_EQ(recorded().at("traceEvents").at(1).at("name"), "task");
+}
+
+TEST_F(RunProgram, RecordsNoOutcomeOfAChildThatToldNone) {
+  run({"--experiment=killed", "--trace=" + trace_.string()});
+
+  EXPECT_TRUE(recorded().at("otherData").at("outcome").is_null());
+}
+
+TEST_F(RunProgram, KeepsSoManyEventsAndSaysHowManyAreMissing) {
+  const auto result = run({"--experiment=recording-much", "--trace=" + trace_.string()});
+
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "sample_program: recording " + trace_.string() +
+                            ": 23 events are missing: more than 100000 events\n");
+  EXPECT_EQ(recorded().at("otherData").at("dropped"), 23);
+  EXPECT_EQ(recorded().at("traceEvents").as_array().size(), 100'001U);
+}
+
+/// The verdict is what it is.
+TEST_F(RunProgram, SaysInOneLineWhyThereIsNoRecordingAndEndsWithOne) {
+  for (const auto& [file, reason] : std::vector<std::pair<std::string, std::string>>{
+           {"/dev/full", "No space left on device"},
+           {"/no/such/folder/x", "No such file or directory"},
+           {folder_.path(), "it is a directory"}}) {
+    const auto result = run({"--experiment=finishing", "--trace=" + file, "--json"});
+
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.err, "sample_program: cannot write recording " + file + ": " + reason + "\n");
+    EXPECT_TRUE(json::parse(result.out).at("as_documented").as_bool());
+  }
+}
+
+TEST_F(RunProgram, RecordsAsMuchAsAFileMayGrow) {
+  const auto result = run_child(
+      "/bin/sh", {"-c", R"(ulimit -f 8; exec "$0" --experiment=recording-much --trace="$1")",
+                  sample_program, "/dev/null"});
+
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("events are missing: File too large"));
 }
 
 /// Whatever is documented, a child that ended otherwise than documented has shown nothing.
@@ -237,7 +303,7 @@ TEST_F(RunProgram, RunsAllExperimentsByDefaultAndIsOnlyContentWithAll) {
   const auto result = run({"--deadline=1"});
 
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, EndsWith("\n6 of 15 experiments as documented.\n"));
+  EXPECT_THAT(result.out, EndsWith("\n7 of 16 experiments as documented.\n"));
 }
 
 // --- output -----------------------------------------------------------------------------------
@@ -472,7 +538,14 @@ INSTANTIATE_TEST_SUITE_P(
                  {"--events=/no/such/file"},
                  "'/no/such/file': No such file or directory; name one with --events\n"},
         WrongUse{"DirectoryAsEventsFile", {"--events=/"}, "'/': it is a directory"},
-        WrongUse{"InteractiveWithJson", {"--interactive", "--json"}, "--json"}),
+        WrongUse{"InteractiveWithJson", {"--interactive", "--json"}, "--json"},
+        WrongUse{"InteractiveWithTrace", {"--interactive", "--trace=x"}, "--trace"},
+        WrongUse{"TraceOfAllExperiments", {"--trace=x"}, "choose it with --experiment"},
+        WrongUse{"TraceOfTwoExperiments",
+                 {"--chatty", "--experiment=finishing", "--trace=x"},
+                 "choose it with --experiment"},
+        WrongUse{"TraceIntoNoFile", {"--chatty", "--trace="}, "--trace"},
+        WrongUse{"TraceTwice", {"--chatty", "--trace=x", "--trace=y"}, "--trace"}),
     [](const auto& param) { return param.param.name; });
 
 TEST_F(RunProgram, RefusesAPipeAsEventsFileInsteadOfWaitingForIt) {

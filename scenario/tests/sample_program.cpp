@@ -1,8 +1,10 @@
 // A program whose experiments are as small as can be, one for each way in which one can end. The
 // tests of run_program start it as a reader or a script would.
 #include "scenario/experiment.hpp"
+#include "scenario/recording.hpp"
 
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <latch>
@@ -62,9 +64,18 @@ std::vector<Experiment> experiments(const Settings& settings) {
       {.name = "killed-later",
        .expected = Outcome::undefined,
        .summary = "is killed after it has told its outcome",
-       .run = [](const Settings&) -> Observation {
+       .run = [](const Settings& set) -> Observation {
+         scenario::recording::turn_begins(&set, "task");
          tell(Observation{Outcome::undefined, {}});
          std::raise(SIGKILL);
+         return {};
+       }},
+      {.name = "recording-much",
+       .expected = Outcome::finished,
+       .summary = "has more to record than is kept",
+       .run = [](const Settings&) -> Observation {
+         for (std::int64_t i = 1; i < scenario::recording::most_events + 23; ++i)
+           scenario::recording::heartbeat();
          return {};
        }},
       {.name = "exiting",
