@@ -68,6 +68,7 @@ function show(step) {
     drawn.classList.toggle("future", Number(drawn.dataset.from) > now);
   }
   const isLast = now === run.steps.length - 1;
+  if (isLast) pause();
   const x = isLast ? 640 : current.x + 1;
   svg.querySelector(".curtain").setAttribute("x", x);
   svg.querySelector(".cursor").setAttribute("transform", `translate(${x} 0)`);
@@ -128,7 +129,6 @@ function next() {
   const asked = askedAt(now + 1);
   if (asked) ask(asked);
   else show(now + 1);
-  if (now === run.steps.length - 1) pause();
 }
 
 function ask(asked) {
