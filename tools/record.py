@@ -3,8 +3,10 @@
 
     tools/record.py --curated             record anew what the pictures are drawn from
     tools/record.py --fresh FOLDER        record each experiment of each program there, and check it
-    tools/record.py --check FILE...       that recordings are well-formed, and show what they are for
-    tools/record.py --schema FILE...      that they are what docs/recordings/recording.schema.json says
+    tools/record.py --check PATH...       that recordings are well-formed, and show what they are for
+    tools/record.py --schema PATH...      that they are what docs/recordings/recording.schema.json says
+
+A PATH is a file, or a folder with recordings.
 
 What a recording must show is in EXPERIMENTS below: each is a sentence that its picture says.
 
@@ -20,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "recordings"
+SCHEMA = FOLDER / "recording.schema.json"
 PROGRAMS = ["arc_problem", "mutex_problem", "correct_example", "scope_example"]
 SKIPPED = 77
 
@@ -89,6 +92,7 @@ class Recording:
                 if event["tid"] != len(self.threads) + 1:
                     self._say(position, "its thread is not numbered by first appearance")
                 self.threads[event["tid"]] = f"thread {event['tid']}"
+            self._follows(position, event)
             getattr(self, "_" + {"B": "begins", "E": "ends", "b": "opens", "e": "closes",
                                  "s": "suspends", "f": "resumes", "i": "marks",
                                  "M": "is_named"}[event["ph"]])(position, event)
@@ -98,6 +102,23 @@ class Recording:
 
     def _say(self, position, words):
         self.wrong.append(f"event {position + 1}, {json.dumps(self.events[position])}: {words}")
+
+    def _follows(self, position, event):
+        """What its thread does before decides what may come."""
+        of_thread = self._open.get(event["tid"])
+        if not of_thread:
+            return
+        inside = of_thread[-1].first
+        if inside["cat"] == "lock wait" and event["ph"] != "E":
+            self._say(position, "is done by a thread that waits for a lock")
+        if inside["cat"] == "freeze" and (event["ph"], event.get("cat")) in (
+                ("B", "freeze"), ("i", "window")):
+            self._say(position, "is done by a window that is frozen")
+        if inside["cat"] == "turn" and inside["args"]["task"] in self._suspended and not (
+                event["ph"] in "Ef"):
+            self._say(position, "is done in a turn of a task that is suspended")
+        if event.get("cat") == "thread":
+            self._say(position, "ends inside something")
 
     def _is_named(self, position, event):
         self.threads[event["tid"]] = event["args"]["name"]
@@ -131,10 +152,12 @@ class Recording:
         same_task = first.get("args", {}).get("task") == event.get("args", {}).get("task")
         if (first["cat"], first["name"]) != (event["cat"], event["name"]) or not same_task:
             self._say(position, "ends another than the last that has begun")
-        if event["cat"] == "turn" and event["args"]["ended"]:
+        if event["cat"] != "turn":
+            return
+        if event["args"]["ended"] == (event["args"]["task"] in self._suspended):
+            self._say(position, "ends either in a suspension or for ever")
+        if event["args"]["ended"]:
             self._ended.add(event["args"]["task"])
-        elif event["cat"] == "turn" and event["args"]["task"] not in self._suspended:
-            self._say(position, "ends neither in a suspension nor for ever")
 
     def _opens(self, position, event):
         part = Part(position, event)
@@ -157,6 +180,8 @@ class Recording:
 
     def _suspends(self, position, event):
         self._turn_here(position, event)
+        if event["id"] in self._suspended:
+            self._say(position, "suspends what is suspended")
         self._suspended.add(event["id"])
 
     def _resumes(self, position, event):
@@ -369,6 +394,16 @@ def load(file):
         raise Failed(f"cannot read {file}: {error}") from None
 
 
+def files_of(paths):
+    files = []
+    for path in paths:
+        found = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        files += [file for file in found if file != SCHEMA]
+    if not files:
+        raise Failed(f"there is no recording in {paths[0]}")
+    return files
+
+
 def record(binaries, program, experiment, file, more=()):
     result = subprocess.run([binaries / program, "--experiment", experiment, "--trace", file,
                              *more],
@@ -393,7 +428,7 @@ def check_schema(files):
     except ImportError:
         print("skipped: there is no python3-jsonschema (tools/setup.sh)")
         return SKIPPED
-    validator = jsonschema.Draft202012Validator(load(FOLDER / "recording.schema.json"))
+    validator = jsonschema.Draft202012Validator(load(SCHEMA))
     wrong = 0
     for file in files:
         for error in validator.iter_errors(load(file)):
@@ -442,8 +477,8 @@ def main():
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--curated", action="store_true")
     mode.add_argument("--fresh", type=Path, metavar="FOLDER")
-    mode.add_argument("--check", nargs="+", metavar="FILE")
-    mode.add_argument("--schema", nargs="+", metavar="FILE")
+    mode.add_argument("--check", nargs="+", type=Path, metavar="PATH")
+    mode.add_argument("--schema", nargs="+", type=Path, metavar="PATH")
     parser.add_argument("--times", type=int, default=1, metavar="N", help="with --fresh: each N times")
     parser.add_argument("--bin", type=Path, default=ROOT / "build/release/bin",
                         help="folder of the programs (default: build/release/bin)")
@@ -453,7 +488,8 @@ def main():
             return record_curated(arguments.bin)
         if arguments.fresh:
             return record_all(arguments.bin, arguments.fresh, arguments.times)
-        return check(arguments.check) if arguments.check else check_schema(arguments.schema)
+        files = files_of(arguments.check or arguments.schema)
+        return check(files) if arguments.check else check_schema(files)
     except (Failed, OSError) as error:
         print(f"record: {error}", file=sys.stderr)
         return 1

@@ -15,7 +15,7 @@ set -u
 common='g++ cmake ninja-build git libgtest-dev libgmock-dev libspdlog-dev libsqlitecpp-dev
   libsqlite3-dev libssl-dev openssl python3'
 optional='libbenchmark-dev gdb doxygen pkgconf gcovr clang-format-19 clang-tidy-19 spin libhiredis-dev
-  redis-tools'
+  redis-tools python3-jsonschema'
 boost_debian_12='libboost1.81-dev libboost-thread1.81-dev libboost-json1.81-dev
   libboost-program-options1.81-dev'
 boost_debian_13='libboost-dev libboost-thread-dev libboost-json-dev libboost-program-options-dev'
@@ -67,6 +67,7 @@ Doxygen 1.9.4 or newer (optional: the API reference)
 pkgconf 1.8 or newer (optional: to test the installed library)
 gcovr 5.2 or newer (optional: to see what the tests cover)
 clang-format 19 and clang-tidy 19 (optional: to work on the project)
+python3-jsonschema 4.10 (optional: to test the form of recordings)
 Spin 6.5 (optional: to explore the models of what has no lock)
 hiredis 0.14 or newer, and a Redis server 6 or newer (optional: the example of a client in C)
 Google Benchmark 1.7 or newer (optional: to measure)

@@ -14,6 +14,7 @@ namespace app {
 
 namespace asio = boost::asio;
 using arc_problem::Runtime;
+using scenario::Task;
 
 /// What belongs to one signed-in user. Every task of the session holds it.
 struct Session {

@@ -19,7 +19,6 @@ using scenario::batch_size;
 using scenario::Event;
 using scenario::Lease;
 using scenario::Sample;
-using scenario::Task;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 

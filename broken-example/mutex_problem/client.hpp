@@ -15,6 +15,7 @@ namespace asio = boost::asio;
 using mutex_problem::GuardedRuntime;
 using mutex_problem::ObservedMutex;
 using mutex_problem::Runtime;
+using scenario::Task;
 
 /// What belongs to one signed-in user. Every task of the session holds it.
 struct Session {
