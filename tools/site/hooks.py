@@ -169,14 +169,14 @@ def lines_for_site(path, page):
     for number, line in enumerate(page.lines):
         if number in in_block:
             yield line
-        elif page.prose[number] == "" and line.strip():  # a comment, or a table under one
-            yield from (announcement(path, line) if "<!--" in line else [for_table(path, line)])
+        elif page.prose[number] == "" and line.strip():  # a comment
+            yield from announcement(path, line)
         else:
-            yield for_table(path, line.replace("<details>", '<details markdown="1">'))
+            yield prose(path, line.replace("<details>", '<details markdown="1">'))
 
 
 def announcement(path, line):
-    """What a reader gets to see of a comment: where the block below it comes from."""
+    """What a reader gets to see of a comment: nothing, or where the code below it comes from."""
     comment = COMMENT.match(line)
     kind, argument, _ = read_announcement(comment["text"]) if comment else (None, "", None)
     if kind == "code":
@@ -189,18 +189,16 @@ def announcement(path, line):
     return ["", ""]
 
 
-def for_table(path, line):
+def prose(path, line):
     """A line of prose: its links lead to pages, and bars inside of code are not escaped."""
     if line.startswith("|"):
         line = re.sub(r"(`+)(.+?)\1", lambda span: span[0].replace(r"\|", "|"), line)
 
     def link(match):
         target = target_of(path, match[2])
-        if target is None or not match[2] or match[2].startswith("#"):
+        if target is None or match[2].startswith("#") or not (ROOT / target[0]).exists():
             return match[0]
         name, anchor = target
-        if not (ROOT / name).exists():
-            return match[0]
         there = posixpath.relpath(page_of(name), posixpath.dirname(path) or ".")
         anchor = re.sub(r"^(L\d+)-L\d+$", r"\1", anchor)
         return f"{match[1]}{there}{'#' * bool(anchor)}{anchor}{match[3]}"
@@ -219,7 +217,7 @@ def shown_source(name):
         lexer = get_lexer_for_filename(LEXERS.get(path.suffix, path.name), stripnl=False)
     except ClassNotFound:
         lexer = TextLexer(stripnl=False)
-    text = highlight(path.read_text(encoding="utf-8"), lexer, HtmlFormatter(nowrap=True))
+    text = highlight(path.read_text(encoding="utf-8", errors="replace"), lexer, HtmlFormatter(nowrap=True))
     lines = "".join(f'<span class="line" id="L{number}">{line}\n</span>'
                     for number, line in enumerate(text.rstrip("\n").split("\n"), 1))
     return f'<div class="highlight source"><pre><code>{lines}</code></pre></div>'
@@ -230,7 +228,7 @@ def on_page_content(content, page, **_):
     name = source_name(path)
     if name:
         page.meta["hide"] = ["toc"]
-        return content.replace("/", "/<wbr>").replace("</<wbr>", "</") + shown_source(name)
+        return re.sub(r"(?<!<)/", "/<wbr>", content) + shown_source(name)
     # A cell without words is no heading.
     content = re.sub(r"<th( [^>]*)?></th>", "<td></td>", content)
     contents[path] = (page.title, content)
