@@ -483,7 +483,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 90,
+"first": 89,
 "mark": 4,
 "lines": [
 "asio::steady_timer next_sample(co_await asio::this_coro::executor);",
@@ -515,7 +515,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 101,
+"first": 100,
 "mark": 4,
 "lines": [
 "",
@@ -579,23 +579,23 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 117,
+"first": 118,
 "mark": 4,
 "lines": [
-"void Ladder::climb_all() noexcept {",
-"  const auto begun = Clock::now();",
-"  below_ = std::exchange(climbed_here, this);",
+"const auto begun = Clock::now();",
+"below_ = std::exchange(climbed_here, this);",
+"reach(Rung::wait);",
 "",
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 121,
+"first": 122,
 "mark": 4,
 "lines": [
 "scope_.close();         // stop accepting",
@@ -707,11 +707,11 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 132,
+"first": 134,
 "mark": 4,
 "lines": [
-"scope_.add_to(report);",
 "report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
 "{",
 "  const std::lock_guard lock(scope_.tree->mutex);",
 "  report_ = std::move(report);",
@@ -1113,7 +1113,7 @@ const recordings = [
 },
 {
 "file": "broken-example/arc_problem/client.cpp",
-"first": 81,
+"first": 80,
 "mark": 4,
 "lines": [
 "asio::steady_timer next_sample(co_await asio::this_coro::executor);",
@@ -1137,20 +1137,20 @@ const recordings = [
 "// [/destructor]",
 "",
 "void Runtime::stop() {",
-"  context_.stop();",
-"  for (auto& thread : threads_) thread.join();",
-"  threads_.clear();",
-"}"
+"  const scenario::recording::Span shutdown(\"shutdown\");",
+"  const scenario::recording::Freeze freeze;",
+"  scenario::recording::rung(\"stop\");",
+"  context_.stop();"
 ]
 },
 {
 "file": "broken-example/arc_problem/runtime.cpp",
-"first": 41,
+"first": 44,
 "mark": 4,
 "lines": [
-"// [/destructor]",
-"",
-"void Runtime::stop() {",
+"  const scenario::recording::Span shutdown(\"shutdown\");",
+"  const scenario::recording::Freeze freeze;",
+"  scenario::recording::rung(\"stop\");",
 "  context_.stop();",
 "  for (auto& thread : threads_) thread.join();",
 "  threads_.clear();",
@@ -1225,23 +1225,23 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 117,
+"first": 118,
 "mark": 4,
 "lines": [
-"void Ladder::climb_all() noexcept {",
-"  const auto begun = Clock::now();",
-"  below_ = std::exchange(climbed_here, this);",
+"const auto begun = Clock::now();",
+"below_ = std::exchange(climbed_here, this);",
+"reach(Rung::wait);",
 "",
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 121,
+"first": 122,
 "mark": 4,
 "lines": [
 "scope_.close();         // stop accepting",
@@ -1353,11 +1353,11 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 132,
+"first": 134,
 "mark": 4,
 "lines": [
-"scope_.add_to(report);",
 "report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
 "{",
 "  const std::lock_guard lock(scope_.tree->mutex);",
 "  report_ = std::move(report);",
@@ -1868,7 +1868,7 @@ const recordings = [
 },
 {
 "file": "broken-example/arc_problem/client.cpp",
-"first": 81,
+"first": 80,
 "mark": 4,
 "lines": [
 "asio::steady_timer next_sample(co_await asio::this_coro::executor);",
@@ -1884,7 +1884,7 @@ const recordings = [
 },
 {
 "file": "broken-example/arc_problem/client.cpp",
-"first": 92,
+"first": 91,
 "mark": 4,
 "lines": [
 "",
@@ -1948,23 +1948,23 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 117,
+"first": 118,
 "mark": 4,
 "lines": [
-"void Ladder::climb_all() noexcept {",
-"  const auto begun = Clock::now();",
-"  below_ = std::exchange(climbed_here, this);",
+"const auto begun = Clock::now();",
+"below_ = std::exchange(climbed_here, this);",
+"reach(Rung::wait);",
 "",
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 121,
+"first": 122,
 "mark": 4,
 "lines": [
 "scope_.close();         // stop accepting",
@@ -2076,11 +2076,11 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 132,
+"first": 134,
 "mark": 4,
 "lines": [
-"scope_.add_to(report);",
 "report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
 "{",
 "  const std::lock_guard lock(scope_.tree->mutex);",
 "  report_ = std::move(report);",
@@ -2661,7 +2661,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 77,
+"first": 76,
 "mark": 4,
 "lines": [
 "  }",
@@ -2677,7 +2677,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 79,
+"first": 78,
 "mark": 4,
 "lines": [
 "// [/receive]",
@@ -2709,7 +2709,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 80,
+"first": 79,
 "mark": 4,
 "lines": [
 "",
@@ -2725,7 +2725,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 90,
+"first": 89,
 "mark": 4,
 "lines": [
 "asio::steady_timer next_sample(co_await asio::this_coro::executor);",
@@ -2805,23 +2805,23 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 117,
+"first": 118,
 "mark": 4,
 "lines": [
-"void Ladder::climb_all() noexcept {",
-"  const auto begun = Clock::now();",
-"  below_ = std::exchange(climbed_here, this);",
+"const auto begun = Clock::now();",
+"below_ = std::exchange(climbed_here, this);",
+"reach(Rung::wait);",
 "",
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 121,
+"first": 122,
 "mark": 4,
 "lines": [
 "scope_.close();         // stop accepting",
@@ -2933,11 +2933,11 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 132,
+"first": 134,
 "mark": 4,
 "lines": [
-"scope_.add_to(report);",
 "report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
 "{",
 "  const std::lock_guard lock(scope_.tree->mutex);",
 "  report_ = std::move(report);",
@@ -3239,23 +3239,23 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 117,
+"first": 118,
 "mark": 4,
 "lines": [
-"void Ladder::climb_all() noexcept {",
-"  const auto begun = Clock::now();",
-"  below_ = std::exchange(climbed_here, this);",
+"const auto begun = Clock::now();",
+"below_ = std::exchange(climbed_here, this);",
+"reach(Rung::wait);",
 "",
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 121,
+"first": 122,
 "mark": 4,
 "lines": [
 "scope_.close();         // stop accepting",
@@ -3367,11 +3367,11 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 132,
+"first": 134,
 "mark": 4,
 "lines": [
-"scope_.add_to(report);",
 "report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
 "{",
 "  const std::lock_guard lock(scope_.tree->mutex);",
 "  report_ = std::move(report);",
@@ -3773,23 +3773,23 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 117,
+"first": 118,
 "mark": 4,
 "lines": [
-"void Ladder::climb_all() noexcept {",
-"  const auto begun = Clock::now();",
-"  below_ = std::exchange(climbed_here, this);",
+"const auto begun = Clock::now();",
+"below_ = std::exchange(climbed_here, this);",
+"reach(Rung::wait);",
 "",
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 121,
+"first": 122,
 "mark": 4,
 "lines": [
 "scope_.close();         // stop accepting",
@@ -3901,11 +3901,11 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 132,
+"first": 134,
 "mark": 4,
 "lines": [
-"scope_.add_to(report);",
 "report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
 "{",
 "  const std::lock_guard lock(scope_.tree->mutex);",
 "  report_ = std::move(report);",
@@ -4478,23 +4478,23 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 117,
+"first": 118,
 "mark": 4,
 "lines": [
-"void Ladder::climb_all() noexcept {",
-"  const auto begun = Clock::now();",
-"  below_ = std::exchange(climbed_here, this);",
+"const auto begun = Clock::now();",
+"below_ = std::exchange(climbed_here, this);",
+"reach(Rung::wait);",
 "",
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 121,
+"first": 122,
 "mark": 4,
 "lines": [
 "scope_.close();         // stop accepting",
@@ -4654,11 +4654,11 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 132,
+"first": 134,
 "mark": 4,
 "lines": [
-"scope_.add_to(report);",
 "report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
 "{",
 "  const std::lock_guard lock(scope_.tree->mutex);",
 "  report_ = std::move(report);",
@@ -5064,23 +5064,23 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 117,
+"first": 118,
 "mark": 4,
 "lines": [
-"void Ladder::climb_all() noexcept {",
-"  const auto begun = Clock::now();",
-"  below_ = std::exchange(climbed_here, this);",
+"const auto begun = Clock::now();",
+"below_ = std::exchange(climbed_here, this);",
+"reach(Rung::wait);",
 "",
-"  scope_.close();         // stop accepting",
-"  scope_.token.cancel();  // tell",
-"  {",
-"    std::unique_lock lock(scope_.tree->mutex);",
-"    wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
+"scope_.close();         // stop accepting",
+"scope_.token.cancel();  // tell",
+"{",
+"  std::unique_lock lock(scope_.tree->mutex);",
+"  wait_until(lock, schedule_.wait, [this] { return scope_.is_drained(); });"
 ]
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 121,
+"first": 122,
 "mark": 4,
 "lines": [
 "scope_.close();         // stop accepting",
@@ -5160,7 +5160,7 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 123,
+"first": 124,
 "mark": 4,
 "lines": [
 "{",
@@ -5176,7 +5176,7 @@ const recordings = [
 },
 {
 "file": "correct-example/experiments/experiments.cpp",
-"first": 301,
+"first": 302,
 "mark": 4,
 "lines": [
 "      });",
@@ -5224,11 +5224,11 @@ const recordings = [
 },
 {
 "file": "correct-example/src/ladder.cpp",
-"first": 132,
+"first": 134,
 "mark": 4,
 "lines": [
-"scope_.add_to(report);",
 "report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
 "{",
 "  const std::lock_guard lock(scope_.tree->mutex);",
 "  report_ = std::move(report);",
@@ -5540,7 +5540,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 77,
+"first": 76,
 "mark": 4,
 "lines": [
 "  }",
@@ -5556,7 +5556,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 79,
+"first": 78,
 "mark": 4,
 "lines": [
 "// [/receive]",
@@ -5588,7 +5588,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/client.cpp",
-"first": 80,
+"first": 79,
 "mark": 4,
 "lines": [
 "",
@@ -5620,12 +5620,12 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/experiments.cpp",
-"first": 51,
+"first": 52,
 "mark": 4,
 "lines": [
-"void try_here() {",
 "  asio::post(executor_, [this] {",
 "    if (std::this_thread::get_id() != thread_) return try_here();",
+"    const scenario::recording::Turn turn(this, \"busy handler\");",
 "    occupied_ = true;",
 "    release_.wait();",
 "  });",
@@ -5644,10 +5644,10 @@ const recordings = [
 " void try_here() {",
 "   asio::post(executor_, [this] {",
 "     if (std::this_thread::get_id() != thread_) return try_here();",
+"     const scenario::recording::Turn turn(this, \"busy handler\");",
 "     occupied_ = true;",
 "     release_.wait();",
-"   });",
-" }"
+"   });"
 ]
 }
 ],
