@@ -8,6 +8,7 @@ Exit code: 0 built, 1 not, with the reason, 2 wrong use, 77 a program that it ne
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-NEEDED = {"mkdocs": "mkdocs mkdocs-material", "doxygen": "doxygen", "weasyprint": "weasyprint"}
+NEEDED = {"mkdocs": "mkdocs mkdocs-material", "doxygen": "doxygen", "weasyprint": "weasyprint",
+          "chromium": "chromium"}
+CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--hide-scrollbars", "--force-device-scale-factor=2"]
 NOT_INSTALLED = 77
 
 
@@ -49,10 +54,27 @@ def build(target, work):
     run(["mkdocs", "build", "--quiet", "--config-file", HERE / "mkdocs.yml", "--site-dir", site],
         env={**os.environ, "SITE_API": str(xml / "xml"), "SITE_BOOK": str(work / "book.html"),
              "PYTHONDONTWRITEBYTECODE": "1"})
+    draw_pictures(work)
     run(["weasyprint", "--quiet", "--base-url", f"{ROOT}/", work / "book.html", site / "course.pdf"])
     if target.exists():
         shutil.rmtree(target)
     shutil.move(site, target)
+
+
+def draw_pictures(work):
+    """The pictures of the PDF are drawn by Chromium: WeasyPrint does not set text to a length."""
+    book = work / "book.html"
+    text = book.read_text(encoding="utf-8")
+    for number, name in enumerate(sorted(set(re.findall(r'<img [^>]*src="([^"]+\.svg)"', text)))):
+        svg = (ROOT / name).read_text(encoding="utf-8")
+        width, height = re.search(r'<svg [^>]*width="(\d+)" height="(\d+)"', svg).groups()
+        png = work / f"{number}.png"
+        run([*CHROMIUM, f"--user-data-dir={work / 'profile'}", f"--window-size={width},{height}",
+             f"--screenshot={png}", (ROOT / name).as_uri()])
+        if not png.is_file():
+            stop(1, f"chromium has not drawn {name}")
+        text = text.replace(f'src="{name}"', f'src="{png.as_uri()}" width="{width}"')
+    book.write_text(text, encoding="utf-8")
 
 
 class Arguments(argparse.ArgumentParser):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tests of what tools/site/build.py says when it cannot build. mkdocs, doxygen and weasyprint are small
-scripts in the only folder on PATH: nothing is built."""
+"""Tests of what tools/site/build.py says when it cannot build. The programs are small scripts in
+the only folder on PATH: nothing is built."""
 
 import subprocess
 import sys
@@ -37,16 +37,16 @@ class CannotBuild(unittest.TestCase):
 
     def test_names_all_that_is_missing_in_one_line(self):
         self.assert_says(self.build(self.site), 77,
-                         "not installed: mkdocs mkdocs-material doxygen weasyprint. "
+                         "not installed: mkdocs mkdocs-material doxygen weasyprint chromium. "
                          "On Debian 12 and 13: tools/setup.sh --site")
 
     def test_names_only_what_is_missing(self):
-        self.programs(mkdocs="", weasyprint="")
+        self.programs(mkdocs="", weasyprint="", chromium="")
 
         self.assert_says(self.build(self.site), 77, "not installed: doxygen. ")
 
     def test_knows_the_lack_of_the_theme_from_what_mkdocs_says(self):
-        self.programs(doxygen="", weasyprint="", mkdocs="""echo "Unrecognised theme name: 'material'"
+        self.programs(doxygen="", weasyprint="", chromium="", mkdocs="""echo "Unrecognised theme name: 'material'"
 exit 1""")
 
         self.assert_says(self.build(self.site), 77, "not installed: mkdocs-material. ")
@@ -54,7 +54,7 @@ exit 1""")
     def test_shows_why_a_program_failed_and_keeps_the_site_that_was_there(self):
         self.site.mkdir()
         (self.site / "index.html").write_text("old")
-        self.programs(doxygen="", weasyprint="", mkdocs="echo a page is wrong; exit 1")
+        self.programs(doxygen="", weasyprint="", chromium="", mkdocs="echo a page is wrong; exit 1")
 
         result = self.build(self.site)
 
@@ -68,7 +68,7 @@ exit 1""")
     def test_replaces_only_a_site(self):
         self.site.mkdir()
         (self.site / "thesis.txt").write_text("mine")
-        self.programs(doxygen="", weasyprint="", mkdocs="")
+        self.programs(doxygen="", weasyprint="", chromium="", mkdocs="")
 
         self.assert_says(self.build(self.site), 1, "is not a site")
 
