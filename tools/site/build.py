@@ -93,9 +93,12 @@ def main():
         missing(" ".join(absent))
     if target.exists() and not (target / "index.html").is_file():
         stop(1, f"{target} is there and is not a site: name another folder, or remove it")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="site-", dir=target.parent) as work:
-        build(target, Path(work))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="site-", dir=target.parent) as work:
+            build(target, Path(work))
+    except OSError as problem:
+        stop(1, f"cannot write {target}: {problem}")
     print(f"site: {target}/index.html, the course as one PDF: {target}/course.pdf")
 
 

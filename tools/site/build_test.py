@@ -74,6 +74,12 @@ exit 1""")
 
         self.assertTrue((self.site / "thesis.txt").exists())
 
+    def test_says_where_it_cannot_write(self):
+        self.site.write_text("a file")
+        self.programs(doxygen="", weasyprint="", chromium="", mkdocs="")
+
+        self.assert_says(self.build(self.site / "below"), 1, "cannot write ")
+
     def test_refuses_a_wrong_use_with_exit_code_2(self):
         for arguments in [], ["one", "two"], ["--no-such"]:
             with self.subTest(arguments=arguments):
