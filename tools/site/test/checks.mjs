@@ -56,12 +56,14 @@ export async function resize(page, width) {
   await drawn(page);
 }
 
-// {links, ids, faults}: where the page leads to, and what it offers; a picture has a text and is there.
+// {links, ids, faults}: where the page leads to, and what it offers, the recordings of the player as well;
+// a picture has a text and is there.
 export function contents(page) {
   return page.evaluate(() => ({
     title: document.title,
     links: [...document.querySelectorAll('a[href]')].map((link) => link.href),
-    ids: [...document.querySelectorAll('[id]')].map((element) => element.id),
+    ids: [...document.querySelectorAll('[id]')].map((element) => element.id)
+      .concat([...document.querySelectorAll('#recording option')].map((recording) => recording.value)),
     faults: [...document.images].flatMap((image) => [
       ...(image.naturalWidth ? [] : [`no picture: ${image.src}`]),
       ...(image.hasAttribute('alt') ? [] : [`picture without a text: ${image.src}`]),
