@@ -193,7 +193,7 @@ TEST_F(RunProgram, SaysInOneLineWhyThereIsNoRecordingAndEndsWithOne) {
 
 TEST_F(RunProgram, RecordsAsMuchAsAFileMayGrow) {
   const auto result = run_child(
-      "/bin/sh", {"-c", R"(ulimit -f 8; exec "$0" --experiment=recording-much --trace="$1")",
+      "/bin/sh", {"-c", R"(ulimit -f 8; exec "$0" --experiment=recording-some --trace="$1")",
                   sample_program, "/dev/null"});
 
   EXPECT_EQ(result.exit_code, 0);
@@ -303,7 +303,7 @@ TEST_F(RunProgram, RunsAllExperimentsByDefaultAndIsOnlyContentWithAll) {
   const auto result = run({"--deadline=1"});
 
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, EndsWith("\n7 of 16 experiments as documented.\n"));
+  EXPECT_THAT(result.out, EndsWith("\n8 of 17 experiments as documented.\n"));
 }
 
 // --- output -----------------------------------------------------------------------------------

@@ -78,6 +78,13 @@ std::vector<Experiment> experiments(const Settings& settings) {
            scenario::recording::heartbeat();
          return {};
        }},
+      {.name = "recording-some",
+       .expected = Outcome::finished,
+       .summary = "has more to record than some files may grow",
+       .run = [](const Settings&) -> Observation {
+         for (int i = 0; i < 200; ++i) scenario::recording::heartbeat();
+         return {};
+       }},
       {.name = "exiting",
        .expected = Outcome::undefined,
        .summary = "ends without an outcome",
