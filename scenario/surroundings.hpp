@@ -20,9 +20,10 @@ namespace scenario {
 /// A flag that says in a recording, too, what the task that sets it is going to wait for.
 class ServerWait {
  public:
-  void operator=(bool waiting) noexcept {
+  ServerWait& operator=(bool waiting) noexcept {
     if (waiting) recording::waits_for("the server's next line");
     waiting_ = waiting;
+    return *this;
   }
   operator bool() const noexcept { return waiting_; }
   bool load() const noexcept { return waiting_; }
