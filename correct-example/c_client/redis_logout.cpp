@@ -11,6 +11,7 @@
 #include <csignal>
 #include <iostream>
 #include <latch>
+#include <stdexcept>
 
 namespace asio = boost::asio;
 using runtime_sharing::cancel_on, runtime_sharing::CancellationToken;
@@ -78,7 +79,8 @@ int main(int count, char*[]) try {
   scope.spawn("session", log_in_again, std::cref(server));
   scope.async_join(asio::use_future).get();
   const auto report = runtime->shutdown();
-  std::cout << "failures " << report.failures_total << '\n';
+  std::cout << "failures " << report.failures_total << std::endl;
+  if (!std::cout) throw std::runtime_error("cannot write to standard output");
   return report.graceful() && report.failures_total == 0 ? 0 : 1;
 } catch (const redis::Server::Missing& missing) {
   std::cerr << "redis_logout: " << missing.what() << '\n';
