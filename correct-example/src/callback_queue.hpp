@@ -13,6 +13,7 @@ namespace runtime_sharing::detail {
 /// to itself once it was taken out.
 class StopBridge final : public CallbackNode {
  public:
+  StopBridge() : CallbackNode(nullptr) {}  // one that kept the token would keep itself
   ~StopBridge() override { end(); }
 
   std::stop_source source;

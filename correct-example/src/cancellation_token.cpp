@@ -12,6 +12,19 @@ namespace detail {
 
 // ---- Tokens
 
+bool TokenState::is_cancelled_above() const noexcept {
+  const TokenState* token = parent_;
+  while (!token->cancelled_.load(std::memory_order_acquire)) {
+    token = token->parent_;
+    if (token == nullptr) return false;
+  }
+  // For whoever looks next: in a deep tree the way up is long.
+  for (const TokenState* below = this; below != token; below = below->parent_) {
+    below->cancelled_.store(true, std::memory_order_release);
+  }
+  return true;
+}
+
 bool TokenState::cancel() noexcept {
   if (is_cancelled() || cancelled_.exchange(true)) return false;
   Lane* callbacks = nullptr;
@@ -27,14 +40,13 @@ bool TokenState::cancel() noexcept {
   return true;
 }
 
-bool TokenState::wait(TokenWaiter& waiter, WakeQueue& queue) {
-  waiter.token_ = this;
-  switch (enter(waiter, queue)) {
-    case Entered::yes:
+bool TokenWaiter::wait(WakeQueue& queue) {
+  switch (token_->enter(*this, queue)) {
+    case TokenState::Entered::yes:
       return true;
-    case Entered::is_cancelled:
-      return queue.push(waiter);
-    case Entered::queue_is_closed:
+    case TokenState::Entered::is_cancelled:
+      return queue.push(*this);
+    case TokenState::Entered::queue_is_closed:
       break;
   }
   return false;

@@ -388,12 +388,11 @@ inline cancel(token) {
 proctype Waiter(byte self) {
   byte lane, other, missing;
   bool created, is_cancelled, entered;
-  //@ src/cancellation_token.cpp: bool TokenState::wait(TokenWaiter& waiter, WakeQueue& queue) {
+  //@ src/cancellation_token.cpp: bool TokenWaiter::wait(WakeQueue& queue) {
+  //= switch (token_->enter(*this, queue)) {
   //= ...
-  //= switch (enter(waiter, queue)) {
-  //= ...
-  //= case Entered::is_cancelled:
-  //= return queue.push(waiter);
+  //= case TokenState::Entered::is_cancelled:
+  //= return queue.push(*this);
   //= ...
   enter(self, token_of[self], queue_of_waiter[self])
 }

@@ -41,11 +41,10 @@ const HandlerWaiter*& Posted::being_posted() noexcept {
   return posted_here;
 }
 
-void OperationCanceller::begin(TokenState& token, WakeQueue& queue) noexcept {
-  if (finished_) return;
-  intrusive_ptr_add_ref(this);
-  // The operation goes on already.
-  if (!once_there_is_memory([&] { return token.wait(*this, queue); })) intrusive_ptr_release(this);
+void OperationCanceller::wait(WakeQueue& queue) noexcept {
+  // The operation goes on already, or is done.
+  const auto attempt = [&] { return TokenWaiter::wait(queue); };
+  if (finished_ || !once_there_is_memory(attempt)) intrusive_ptr_release(this);
 }
 
 void OperationCanceller::finish() noexcept {

@@ -152,7 +152,7 @@ error_code ScopeState::admit(TaskRecord& record) {
     throw;
   }
   if (context_runs) {
-    record.shard_ = tree->thread_number();
+    record.shard_ = static_cast<std::uint32_t>(tree->thread_number());
     Shard& shard = shards_[record.shard_];
     const std::lock_guard lock(shard.mutex);
     if (!shard.closed) {

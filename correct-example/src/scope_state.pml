@@ -84,7 +84,7 @@ inline admit(scope, shard) {  // admitted: the result
   //= if (const auto full = take_places()) return full;
   //= ...
   //= if (context_runs) {
-  //= record.shard_ = tree->thread_number();
+  //= record.shard_ = static_cast<std::uint32_t>(tree->thread_number());
   //= Shard& shard = shards_[record.shard_];
   //= const std::lock_guard lock(shard.mutex);
      atomic {

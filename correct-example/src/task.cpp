@@ -65,6 +65,36 @@ void CoroutineTask::run_steps() {
   queue_.run();
 }
 
+void CoroutineTask::start() noexcept {
+  intrusive_ptr_add_ref(this);
+  push(static_cast<Beginning&>(*this));
+}
+
+void Beginning::run() {
+  auto& task = static_cast<CoroutineTask&>(*this);
+  TaskGuard guard(boost::intrusive_ptr<TaskRecord>(&task, false));
+  // The strand runs an interruption either before this, and then nothing has begun that could be
+  // cancelled, or after it, and then there is a coroutine that it reaches.
+  if (task.interrupted) return;
+  try {
+    task.begin(task.make_coroutine(), guard);
+  } catch (...) {
+    // An operation that throws as it is begun leaves its coroutine where it is suspended, and comes
+    // out here as it comes out of any later step: at whoever runs the context.
+    if (!guard) throw;
+    guard.ended(std::current_exception());
+  }
+}
+
+void Beginning::discard() noexcept {
+  const TaskGuard never_begun(
+      boost::intrusive_ptr<TaskRecord>(static_cast<CoroutineTask*>(this), false));
+}
+
+void CoroutineTask::coroutine_is_gone() noexcept {
+  signal_.slot().clear();  // what a destroyed frame left there may hold this task
+}
+
 bool CoroutineTask::is_behind(const asio::any_io_executor& executor) const noexcept {
   const auto* const found = executor.target<TaskExecutor>();
   return found != nullptr && &found->task() == this;

@@ -159,9 +159,8 @@ void CallbackQueue::forget(Lane& lane) noexcept {
   while (!bridges.empty()) delete &bridges.front();
 }
 
-void CallbackNode::begin(const boost::intrusive_ptr<TokenState>& token) {
-  token_ = token;
-  if (token->enter(*this, CallbackQueue::instance()) != TokenState::Entered::yes) deliver();
+void CallbackNode::begin() {
+  if (token_->enter(*this, CallbackQueue::instance()) != TokenState::Entered::yes) deliver();
 }
 
 void CallbackNode::end() noexcept {

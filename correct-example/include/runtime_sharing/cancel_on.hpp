@@ -32,8 +32,8 @@ struct CancelOn {
 /// Makes a CancelOn, as in the line above. Throws what copying the completion token throws.
 template <typename CompletionToken = boost::asio::use_awaitable_t<>>
 CancelOn<std::decay_t<CompletionToken>> cancel_on(
-    CancellationToken token, CompletionToken&& completion_token = CompletionToken()) {
-  return {std::move(token), std::forward<CompletionToken>(completion_token)};
+    const CancellationToken& token, CompletionToken&& completion_token = CompletionToken()) {
+  return {token, std::forward<CompletionToken>(completion_token)};
 }
 
 namespace detail {
@@ -53,6 +53,7 @@ struct ReturnType<CompletionToken, Signatures...> {
 class OperationCanceller : public HandlerWaiter,
                            public boost::intrusive_ref_counter<OperationCanceller> {
  public:
+  using HandlerWaiter::HandlerWaiter;
   ~OperationCanceller() override {
     if (by_slot != nullptr) by_slot->waiter = nullptr;
   }
@@ -66,7 +67,9 @@ class OperationCanceller : public HandlerWaiter,
   void emit(asio::cancellation_type type) {
     if (!finished_) signal_.emit(type);
   }
-  void begin(TokenState& token, WakeQueue& queue) noexcept;
+  /// Begins to wait, once the operation has begun. Takes over a reference.
+  virtual void begin() = 0;
+  void wait(WakeQueue& queue) noexcept;
   void finish() noexcept;
 
  protected:
@@ -84,7 +87,10 @@ class OperationCanceller : public HandlerWaiter,
 template <typename WayBack>
 class OperationCancellerBy final : public OperationCanceller {
  public:
-  explicit OperationCancellerBy(WayBack way_back) : way_back_(std::move(way_back)) {}
+  OperationCancellerBy(boost::intrusive_ptr<TokenState> token, WayBack way_back)
+      : OperationCanceller(std::move(token)), way_back_(std::move(way_back)) {}
+
+  void begin() override { way_back_.begin(boost::intrusive_ptr(this, false)); }
 
   // One comes and goes with each bound operation: from the memory that Asio keeps for that.
   static void* operator new(std::size_t) { return Allocator().allocate(1); }
@@ -126,14 +132,14 @@ class CancelOnHandler {
   using executor_type = typename ExecutorOfHandler<Handler, Fallback>::type;
   using cancellation_slot_type = asio::cancellation_slot;
 
-  CancelOnHandler(Handler handler, const Fallback& fallback)
+  CancelOnHandler(Handler handler, const Fallback& fallback, boost::intrusive_ptr<TokenState> token)
       : handler_(std::move(handler)), executor_(handler_, fallback) {
     const auto executor = get_executor();
     if (CurrentTask* const task = task_behind(executor)) {
-      canceller_ = new OperationCancellerBy<ByTask>(ByTask(*task));
+      canceller_ = new OperationCancellerBy<ByTask>(std::move(token), ByTask(*task));
     } else {
       using WayBack = ByPost<std::decay_t<executor_type>>;
-      canceller_ = new OperationCancellerBy<WayBack>(WayBack(executor));
+      canceller_ = new OperationCancellerBy<WayBack>(std::move(token), WayBack(executor));
     }
     if (auto outer = asio::get_associated_cancellation_slot(handler_); outer.is_connected())
       outer.template emplace<BySlot<OperationCanceller>>(*canceller_);
@@ -161,23 +167,17 @@ class CancelOnHandler {
 template <typename Initiation>
 struct InitiateCancelOn {
   Initiation initiation;
-  CancellationToken token;
+  boost::intrusive_ptr<TokenState> token;
 
   template <typename Handler, typename... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) {
     auto initiate = std::move(initiation);
-    const auto state = TokenState::of(token);
     const auto fallback = asio::get_associated_executor(initiate);
     CancelOnHandler<std::decay_t<Handler>, std::decay_t<decltype(fallback)>> bound(
-        std::forward<Handler>(handler), fallback);
-    const auto canceller = bound.canceller();
-    const auto executor = bound.get_executor();
-    CurrentTask* const task = task_behind(executor);
+        std::forward<Handler>(handler), fallback, std::move(token));
+    auto canceller = bound.canceller();
     std::move(initiate)(std::move(bound), std::forward<Arguments>(arguments)...);
-    if (task != nullptr) return canceller->begin(*state, task->queue());
-    asio::dispatch(executor, [canceller, state, executor] {
-      canceller->begin(*state, HandlerQueue::of(asio::query(executor, asio::execution::context)));
-    });
+    canceller.detach()->begin();
   }
 };
 
@@ -207,7 +207,8 @@ struct boost::asio::async_result<runtime_sharing::CancelOn<CompletionToken>, Sig
   static auto initiate(Initiation&& initiation, Token&& token, Arguments&&... arguments) {
     return async_initiate<CompletionToken, Signatures...>(
         runtime_sharing::detail::InitiateCancelOn<std::decay_t<Initiation>>{
-            std::forward<Initiation>(initiation), token.token},
+            std::forward<Initiation>(initiation),
+            runtime_sharing::detail::TokenState::of(token.token)},
         token.completion_token, std::forward<Arguments>(arguments)...);
   }
 };

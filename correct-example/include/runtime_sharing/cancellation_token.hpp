@@ -107,8 +107,8 @@ class CancellationCallback final : private detail::CallbackNode {
   /// Throws std::bad_alloc, and what moving `function` throws.
   template <std::convertible_to<Function> Callable>
   [[nodiscard]] CancellationCallback(const CancellationToken& token, Callable&& function)
-      : function_(std::forward<Callable>(function)) {
-    begin(detail::TokenState::of(token));
+      : CallbackNode(detail::TokenState::of(token)), function_(std::forward<Callable>(function)) {
+    begin();
   }
   ~CancellationCallback() override { end(); }
 

@@ -16,6 +16,7 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/execution.hpp>
 #include <boost/asio/execution/context.hpp>
@@ -38,6 +39,10 @@ using boost::system::error_code;
 /// A waiter that goes on where its handler belongs: run() is called there. It belongs to itself:
 /// run() and drop() let go of it.
 class HandlerWaiter : public TokenWaiter, public Step {
+ public:
+  using TokenWaiter::TokenWaiter;
+
+ private:
   void discard() noexcept final { drop(); }
 };
 
@@ -140,6 +145,12 @@ class ByTask {
  public:
   explicit ByTask(CurrentTask& task) noexcept : task_(&task) { task.add_reference(); }
 
+  WakeQueue& queue() const noexcept { return task_->queue(); }
+  /// Calls waiting->wait() where the handler runs: that is here.
+  template <typename Waiting>
+  void begin(boost::intrusive_ptr<Waiting> waiting) const {
+    waiting.detach()->wait(queue());
+  }
   bool go_on_with(HandlerWaiter& waiter) {
     const auto task = std::move(task_);  // the waiter, and this with it, may be gone at once
     task->go_on_with(waiter);
@@ -159,6 +170,16 @@ class ByPost {
  public:
   explicit ByPost(const Executor& executor) : executor_(tracked(executor)) {}
 
+  WakeQueue& queue() const {
+    return HandlerQueue::of(asio::query(executor_, asio::execution::context));
+  }
+  template <typename Waiting>
+  void begin(boost::intrusive_ptr<Waiting> waiting) const {
+    asio::dispatch(executor_, [waiting = std::move(waiting), way_back = *this]() mutable {
+      WakeQueue& queue = way_back.queue();
+      waiting.detach()->wait(queue);
+    });
+  }
   bool go_on_with(HandlerWaiter& waiter) noexcept {
     const auto executor =
         std::move(executor_);  // the waiter, and this with it, may be gone at once
@@ -191,14 +212,15 @@ struct BySlot {
 template <typename Handler, typename WayBack>
 class WaitingHandler final : public HandlerWaiter {
  public:
-  static void start(Handler&& handler, TokenState& token, WakeQueue& queue, WayBack way_back) {
+  static void start(Handler&& handler, boost::intrusive_ptr<TokenState> token, WayBack way_back) {
+    WakeQueue& queue = way_back.queue();
     auto allocator = allocator_of(handler);
     auto* const memory = Traits::allocate(allocator, 1);
-    std::unique_ptr<WaitingHandler, Destroy> waiter(
-        ::new (static_cast<void*>(memory)) WaitingHandler(std::move(handler), std::move(way_back)));
+    std::unique_ptr<WaitingHandler, Destroy> waiter(::new (static_cast<void*>(
+        memory)) WaitingHandler(std::move(handler), std::move(token), std::move(way_back)));
     if (auto slot = asio::get_associated_cancellation_slot(waiter->handler_); slot.is_connected())
       slot.template emplace<BySlot<WaitingHandler>>(*waiter);
-    if (token.wait(*waiter, queue)) static_cast<void>(waiter.release());
+    if (waiter->wait(queue)) static_cast<void>(waiter.release());
   }
   ~WaitingHandler() override {
     if (by_slot != nullptr) by_slot->waiter = nullptr;
@@ -216,8 +238,11 @@ class WaitingHandler final : public HandlerWaiter {
     void operator()(WaitingHandler* waiter) const noexcept { waiter->drop(); }
   };
 
-  WaitingHandler(Handler&& handler, WayBack&& way_back) noexcept
-      : handler_(std::move(handler)), way_back_(std::move(way_back)) {}
+  WaitingHandler(Handler&& handler, boost::intrusive_ptr<TokenState>&& token,
+                 WayBack&& way_back) noexcept
+      : HandlerWaiter(std::move(token)),
+        handler_(std::move(handler)),
+        way_back_(std::move(way_back)) {}
 
   static Allocator allocator_of(const Handler& handler) noexcept {
     return Allocator(asio::get_associated_allocator(handler, asio::recycling_allocator<void>()));
@@ -244,16 +269,15 @@ class WaitingHandler final : public HandlerWaiter {
 
 struct InitiateCancelled {
   template <typename Handler>
-  void operator()(Handler&& handler, const boost::intrusive_ptr<TokenState>& token) const {
+  void operator()(Handler&& handler, boost::intrusive_ptr<TokenState> token) const {
     using Decayed = std::decay_t<Handler>;
     const auto executor = asio::get_associated_executor(handler);
     if (CurrentTask* const task = task_behind(executor)) {
-      WaitingHandler<Decayed, ByTask>::start(std::forward<Handler>(handler), *token, task->queue(),
+      WaitingHandler<Decayed, ByTask>::start(std::forward<Handler>(handler), std::move(token),
                                              ByTask(*task));
     } else {
       using WayBack = ByPost<std::decay_t<decltype(executor)>>;
-      auto& queue = HandlerQueue::of(asio::query(executor, asio::execution::context));
-      WaitingHandler<Decayed, WayBack>::start(std::forward<Handler>(handler), *token, queue,
+      WaitingHandler<Decayed, WayBack>::start(std::forward<Handler>(handler), std::move(token),
                                               WayBack(executor));
     }
   }

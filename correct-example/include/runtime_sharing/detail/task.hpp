@@ -20,6 +20,16 @@
 
 namespace runtime_sharing::detail {
 
+/// The first step of a task: its coroutine begins, or never will.
+class Beginning : public Step {
+ protected:
+  ~Beginning() = default;
+
+ private:
+  void run() override;
+  void discard() noexcept override;
+};
+
 /// The step of a task that interrupts it.
 class Interruption : public Step {
  protected:
@@ -34,13 +44,19 @@ class Interruption : public Step {
 
 /// A tracked coroutine. It is a strand, too: its steps run one after the other, on whatever thread
 /// of the context. As a waiter it waits for its turn.
-class CoroutineTask : public TaskRecord, public Waiter, public CurrentTask, private Interruption {
+class CoroutineTask : public TaskRecord,
+                      public Waiter,
+                      public CurrentTask,
+                      private Beginning,
+                      private Interruption {
  public:
   using TaskRecord::TaskRecord;
 
   /// The one whose step runs on this thread; null outside of every task.
   static CoroutineTask* here() noexcept { return static_cast<CoroutineTask*>(CurrentTask::here()); }
 
+  /// It has been admitted, and has taken its function.
+  void start() noexcept;
   void interrupt() noexcept override;
 
   /// Appends a step. Thread-safe.
@@ -51,15 +67,17 @@ class CoroutineTask : public TaskRecord, public Waiter, public CurrentTask, priv
     push(FunctionStep<std::decay_t<Function>>::make(std::forward<Function>(function)));
   }
 
- protected:
-  /// The coroutine's first step, here and now. Compiled once, in the library.
-  void begin(asio::awaitable<void> coroutine, TaskGuard& guard);
-  /// What it is interrupted by; belongs to the strand.
-  asio::cancellation_signal signal_;
+  void coroutine_is_gone() noexcept override;
 
  private:
+  friend class Beginning;
   friend class Interruption;
   class Turn;
+
+  /// Calls the task's function. Throws what that throws.
+  virtual asio::awaitable<void> make_coroutine() = 0;
+  /// The coroutine's first step, here and now.
+  void begin(asio::awaitable<void> coroutine, TaskGuard& guard);
 
   // A turn: run_steps() here, or the steps are destroyed, now and later.
   bool deliver() override;
@@ -73,6 +91,7 @@ class CoroutineTask : public TaskRecord, public Waiter, public CurrentTask, priv
   void release() noexcept override { intrusive_ptr_release(this); }
 
   SerialQueue queue_;
+  asio::cancellation_signal signal_;  // what it is interrupted by; belongs to the strand
 };
 
 /// The executor that a task's coroutine runs on. Small, so that `any_io_executor` holds it without
@@ -127,7 +146,7 @@ class TaskExecutor {
 };
 
 /// A task with the function that makes its coroutine, and the function's arguments: kept for as
-/// long as the coroutine. Its first step starts that.
+/// long as the coroutine.
 template <typename F, typename... Args>
 class SpawnedTask final : public CoroutineTask {
  public:
@@ -138,46 +157,20 @@ class SpawnedTask final : public CoroutineTask {
   void take(Values&&... values) {
     call_.emplace(std::forward<Values>(values)...);
   }
-  /// It has been admitted, and has taken its function.
-  void start() noexcept {
-    first_.emplace(*this);
-    push(*first_);
-  }
 
  private:
-  struct First final : detail::Step {  // Step itself is a private base here
-    explicit First(SpawnedTask& its_task) noexcept : task(its_task), guard(&its_task) {}
-
-    void run() override {
-      // The strand runs an interruption either before this, and then nothing has begun that could
-      // be cancelled, or after it, and then the signal has its slot.
-      if (task.interrupted) return task.first_.reset();
-      TaskGuard running = std::move(guard);
-      try {
-        const auto call = [](F& function, Args&... arguments) {
-          return std::invoke(std::move(function), std::move(arguments)...);
-        };
-        task.begin(std::apply(call, *task.call_), running);
-      } catch (...) {
-        // An operation that throws as it is begun leaves its coroutine where it is suspended, and
-        // comes out here as it comes out of any later step: at whoever runs the context.
-        if (!running) throw;
-        running.ended(std::current_exception());
-      }
-    }
-    void discard() noexcept override { task.first_.reset(); }
-
-    SpawnedTask& task;
-    TaskGuard guard;  // until the coroutine begins
-  };
-
+  asio::awaitable<void> make_coroutine() override {
+    const auto call = [](F& function, Args&... arguments) {
+      return std::invoke(std::move(function), std::move(arguments)...);
+    };
+    return std::apply(call, *call_);
+  }
   void coroutine_is_gone() noexcept override {
-    signal_.slot().clear();  // what a destroyed frame left there may hold this task
+    CoroutineTask::coroutine_is_gone();
     call_.reset();
   }
 
   std::optional<std::tuple<F, Args...>> call_;
-  std::optional<First> first_;
 };
 
 }  // namespace runtime_sharing::detail

@@ -8,7 +8,7 @@
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include <atomic>
-#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <string>
@@ -58,7 +58,7 @@ class TaskRecord : public boost::intrusive_ref_counter<TaskRecord> {
  private:
   friend class ScopeState;
 
-  std::size_t shard_ = 0;  // of its scope; constant once the task is in
+  std::uint32_t shard_ = 0;  // of its scope; constant once the task is in
   // Guarded by the mutex of the shard.
   boost::intrusive::list_member_hook<> hook_;  // linked until the task has ended
   std::optional<CancellationToken> end_;       // made for the first one who asks

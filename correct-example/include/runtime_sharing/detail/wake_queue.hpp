@@ -67,6 +67,14 @@ class Waiter : public Entry {
 /// Somebody who waits for a token: the one thing that a token knows of tasks, handlers, callbacks.
 class TokenWaiter : public Waiter {
  public:
+  explicit TokenWaiter(boost::intrusive_ptr<TokenState> token) noexcept
+      : token_(std::move(token)) {}
+
+  /// Waits in the queue, or is ready at once if the token is cancelled already. From here on it
+  /// belongs to the queue; but if that is closed, false is returned and nothing has happened.
+  /// Throws std::bad_alloc, and nothing has happened.
+  [[nodiscard]] bool wait(WakeQueue& queue);
+
   /// It was woken by WakeQueue::stop(), not by the token.
   bool was_stopped() const noexcept { return was_stopped_; }
   /// The queue that it waits, or has waited, in; null before.
@@ -77,8 +85,8 @@ class TokenWaiter : public Waiter {
   friend class TokenState;
   friend class WakeQueue;
 
-  boost::intrusive_ptr<TokenState> token_;  // keeps the lane that it stands in
-  WakeQueue* queue_ = nullptr;              // kept by the lane, while it stands in one
+  const boost::intrusive_ptr<TokenState> token_;  // keeps the lane that it stands in
+  WakeQueue* queue_ = nullptr;                    // kept by the lane, while it stands in one
   bool was_stopped_ = false;
 };
 
@@ -164,23 +172,10 @@ class TokenState {
   TokenState& operator=(const TokenState&) = delete;
 
   bool is_cancelled() const noexcept {
-    const TokenState* token = this;
-    while (!token->cancelled_.load(std::memory_order_acquire)) {
-      token = token->parent_;
-      if (token == nullptr) return false;
-    }
-    // For whoever looks next: in a deep tree the way up is long.
-    for (const TokenState* below = this; below != token; below = below->parent_) {
-      below->cancelled_.store(true, std::memory_order_release);
-    }
-    return true;
+    return cancelled_.load(std::memory_order_acquire) ||
+           (parent_ != nullptr && is_cancelled_above());
   }
   bool cancel() noexcept;
-
-  /// The waiter waits in the queue, or is ready at once if the token is cancelled already. From
-  /// here on it belongs to the queue; but if that is closed, false is returned and nothing has
-  /// happened. Throws std::bad_alloc, and nothing has happened.
-  [[nodiscard]] bool wait(TokenWaiter& waiter, WakeQueue& queue);
 
   std::stop_token stop_token();
 
@@ -195,10 +190,13 @@ class TokenState {
 
  private:
   friend class CallbackNode;
+  friend class TokenWaiter;
   friend void intrusive_ptr_add_ref(TokenState* token) noexcept {
     token->references_.fetch_add(1, std::memory_order_relaxed);
   }
   friend void intrusive_ptr_release(TokenState* token) noexcept;
+
+  bool is_cancelled_above() const noexcept;
 
   enum class Entered { yes, is_cancelled, queue_is_closed };
   Entered enter(TokenWaiter& waiter, WakeQueue& queue);
@@ -219,8 +217,10 @@ class TokenState {
 /// A function that cancel() calls on its own thread, as std::stop_callback's is.
 class CallbackNode : public TokenWaiter {
  public:
+  using TokenWaiter::TokenWaiter;
+
   /// Calls at once if the token is cancelled already. Throws std::bad_alloc.
-  void begin(const boost::intrusive_ptr<TokenState>& token);
+  void begin();
   /// Returns when the function is not being called, or is on this very thread.
   void end() noexcept;
 
