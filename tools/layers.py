@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """No include of the library points upwards: basics < token < scope < runtime < slot.
 
-    layers.py [FOLDER]    FOLDER has include/ and src/; by default the library's
+    layers.py [FOLDER]     FOLDER has include/ and src/; by default the library's
+    layers.py --sizes      how many lines each layer has, as a table
 
 Each file belongs to a layer, by name; one that is in none is a finding, too. Exit code: 0 no finding,
 1 some, each in a line.
 """
+import argparse
 import pathlib
 import re
 import sys
@@ -20,7 +22,7 @@ LAYERS = {
              " executor_tree scope_limits",
     "runtime": "detail/blocking_call detail/gate_policy runtime runtime_core",
     "slot": "runtime_slot",
-    "everything": "runtime_sharing",
+    "umbrella": "runtime_sharing",
 }
 RANK = {name: rank for rank, names in enumerate(LAYERS.values()) for name in names.split()}
 
@@ -31,9 +33,28 @@ def name_of(path: str) -> str:
     return name if name in RANK else "detail/" + name
 
 
+def files_of(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted([*folder.glob("include/**/*.hpp"), *folder.glob("src/*.[ch]pp")])
+
+
+def sizes(folder: pathlib.Path) -> list[str]:
+    """In each layer: files, lines, and those of them that are neither blank nor a comment alone."""
+    counts = {layer: [0, 0, 0] for layer in LAYERS}
+    for file in files_of(folder):
+        lines = file.read_text().splitlines()
+        count = counts[list(LAYERS)[RANK[name_of(str(file.relative_to(folder)))]]]
+        code = [line for line in lines if line.strip() and not line.lstrip().startswith("//")]
+        for place, number in enumerate([1, len(lines), len(code)]):
+            count[place] += number
+    counts["in all"] = [sum(column) for column in zip(*counts.values())]
+    return ["| layer | files | lines | of them code |", "|---|---|---|---|",
+            *(f"| {layer} | {files} | {lines:,} | {code:,} |"
+              for layer, (files, lines, code) in counts.items())]
+
+
 def findings(folder: pathlib.Path) -> list[str]:
     found = []
-    files = sorted([*folder.glob("include/**/*.hpp"), *folder.glob("src/*.[ch]pp")])
+    files = files_of(folder)
     if not files:
         return [f"{folder}: there is nothing to look at"]
     for file in files:
@@ -50,9 +71,15 @@ def findings(folder: pathlib.Path) -> list[str]:
 
 
 def main() -> int:
-    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else (
-        pathlib.Path(__file__).parent.parent / "correct-example")
-    found = findings(folder)
+    parser = argparse.ArgumentParser(description="No include of the library points upwards.")
+    parser.add_argument("folder", nargs="?", type=pathlib.Path,
+                        default=pathlib.Path(__file__).resolve().parent.parent / "correct-example")
+    parser.add_argument("--sizes", action="store_true", help="print how long each layer is")
+    options = parser.parse_args()
+    found = findings(options.folder)
+    if options.sizes and not found:
+        print("\n".join(sizes(options.folder)))
+        return 0
     print("\n".join(found) if found else "no include points upwards")
     return 1 if found else 0
 
