@@ -3,14 +3,16 @@
 
     tools/bench_report.py            everything, several rounds: about 13 minutes
     tools/bench_report.py --quick    smaller and fewer: about two minutes
-    tools/bench_report.py --from F   write the pages again from the results in F, without a run
+    tools/bench_report.py --from F   write the page again from the results in F, without a run
+    tools/bench_report.py --check    the page and its plots are what docs/benchmarks/results.json gives
     tools/bench_report.py --smoke    run each program once on very little work; write nothing
 
 The programs are those of `cmake --build --preset release --target bench`; the target bench_report
 builds them and runs this. One process measures one program once. The programs take turns within a
 round (A B A B), ratios are made within a round, and the page shows their median and range.
 
-Exit code: 0 written, 1 a program failed, 2 wrong use, 77 skipped because nothing is built (--smoke).
+Exit code: 0 written, 1 a program failed or the page is another one, 2 wrong use, 77 skipped because
+nothing is built (--smoke).
 """
 
 import argparse
@@ -22,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
@@ -187,8 +189,10 @@ class Bench:
     def measure(self, run):
         preload = {"LD_PRELOAD": self.mimalloc} if run.allocator == "mimalloc" else {}
         output = self.output_of([str(self.bin / run.binary), *run.words()], preload)
+        known = {field.name for field in fields(run)}  # and in the key
         try:
-            self.results[run.key()].append(json.loads(output))
+            self.results[run.key()].append({fact: float(f"{value:.6g}") for fact, value
+                                            in json.loads(output).items() if fact not in known})
         except json.JSONDecodeError:
             raise Failed(f"not one line of JSON: {run.key()}\n{output}") from None
 
@@ -307,21 +311,55 @@ def smoke(bench):
     for name in ("price_bench", "sharing_bench"):
         bench.measure_google(name, tiny)
     for key, (result,) in bench.results.items():
-        numbers = [value for value in result.values() if isinstance(value, (int, float))]
-        if len(numbers) < 2 or min(numbers) < 0:
+        if not result or min(result.values()) < 0:
             raise Failed(f"{key}: {result}")
     print(f"{len(bench.results)} runs, each with one line of JSON")
     return 0
 
 
+def files_of(data):
+    """{path below docs/: text} of all that the results give, and of the results."""
+    page, plots = bench_page.write(data, instructions_of_a_spawn())
+    lines = [f"{json.dumps(key)}: {json.dumps(data[key])}" for key in data if key != "runs"]
+    runs = ",\n".join(f"{json.dumps(key)}: {json.dumps(values)}"
+                      for key, values in data["runs"].items())
+    results = ",\n".join([*lines, '"runs": {\n' + runs + "}"])
+    return {"benchmarks.md": page, "benchmarks/results.json": "{" + results + "}\n",
+            **{f"benchmarks/{name}": svg for name, svg in plots.items()}}
+
+
+def instructions_of_a_spawn():
+    guard = json.loads((ROOT / "benchmarks/perf_guard.json").read_text(encoding="utf-8"))
+    return guard["instructions"]["spawn"] / guard["tasks"]
+
+
 def write_pages(root, data):
-    page, plots = bench_page.write(data)
-    folder = root / "docs/benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, svg in plots.items():
-        (folder / name).write_text(svg, encoding="utf-8")
-    (root / "docs/benchmarks.md").write_text(page, encoding="utf-8")
-    say(f"written: docs/benchmarks.md and {len(plots)} plots in docs/benchmarks/")
+    (root / "docs/benchmarks").mkdir(parents=True, exist_ok=True)
+    files = files_of(data)
+    for name, text in files.items():
+        (root / "docs" / name).write_text(text, encoding="utf-8")
+    say(f"written: docs/benchmarks.md and {len(files) - 1} files in docs/benchmarks/")
+
+
+def differences(root):
+    """Lines: where the page and the plots are not what the results give."""
+    results = root / "docs/benchmarks/results.json"
+    found = []
+    for name, text in files_of(json.loads(results.read_text(encoding="utf-8"))).items():
+        lines = text.splitlines()
+        there = (root / "docs" / name).read_text(encoding="utf-8").splitlines()
+        number = next((n for n, (one, other) in enumerate(zip(lines, there)) if one != other),
+                      min(len(lines), len(there)))
+        if lines != there:
+            line = lines[number] if number < len(lines) else "nothing"
+            found.append(f"docs/{name}:{number + 1}: the results give: {line[:200]}")
+    return found
+
+
+def check(root):
+    found = differences(root)
+    print("\n".join(found) if found else "the page and its plots are what the results give")
+    return 1 if found else 0
 
 
 def measure_everything(bench, plan, quick):
@@ -338,6 +376,8 @@ def main():
     mode.add_argument("--quick", action="store_true", help="smaller and fewer: about two minutes")
     mode.add_argument("--from", type=Path, dest="source", metavar="FILE",
                       help="write the pages from the results of an earlier run")
+    mode.add_argument("--check", action="store_true",
+                      help="compare the page and its plots with docs/benchmarks/results.json")
     mode.add_argument("--smoke", action="store_true", help="run each program once, write nothing")
     parser.add_argument("--bin", type=Path, default=ROOT / "build/release/bin",
                         help="folder of the programs (default: build/release/bin)")
@@ -347,6 +387,8 @@ def main():
         bench = Bench(arguments.bin)
         if arguments.smoke:
             return smoke(bench)
+        if arguments.check:
+            return check(arguments.root)
         if arguments.source:
             data = json.loads(arguments.source.read_text(encoding="utf-8"))
         elif not (bench.bin / "task_bench").is_file():
@@ -354,9 +396,6 @@ def main():
             return 1
         else:
             data = measure_everything(bench, QUICK if arguments.quick else FULL, arguments.quick)
-            kept = bench.bin.parent / "bench_results.json"
-            kept.write_text(json.dumps(data, indent=1), encoding="utf-8")
-            say(f"kept: {kept}")
         write_pages(arguments.root, data)
     except Failed as problem:
         say(f"bench_report: {problem}")
