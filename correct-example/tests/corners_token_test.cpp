@@ -7,6 +7,7 @@
 #include "runtime_sharing/run_until_cancelled.hpp"
 #include "runtime_sharing/runtime.hpp"
 
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -23,6 +24,7 @@
 #include <functional>
 #include <future>
 #include <malloc.h>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -177,6 +179,70 @@ TEST(CancelOn, AnOperationOfAnyOtherCoroutineMayCompleteInline) {
   context.run();
 
   EXPECT_NO_THROW(finished.get());
+}
+
+/// Keeps the handler of the one operation that is begun, and counts how often it is cancelled.
+class Keeper {
+ public:
+  template <typename CompletionToken>
+  auto async_keep(CompletionToken&& completion_token) {
+    return asio::async_initiate<CompletionToken, void()>(
+        [this]<typename Handler>(Handler&& handler) {
+          asio::get_associated_cancellation_slot(handler).assign(
+              [this](asio::cancellation_type) { ++cancelled_; });
+          using Kept = std::decay_t<Handler>;
+          kept_ = std::make_shared<Kept>(std::forward<Handler>(handler));
+          begun_.set_value();
+        },
+        completion_token);
+  }
+
+  void wait_until_begun() { begun_.get_future().wait(); }
+  /// As a context does that ends with the operation in it.
+  void destroy() { kept_.reset(); }
+  int cancelled() const { return cancelled_; }
+
+ private:
+  std::shared_ptr<void> kept_;
+  std::promise<void> begun_;
+  std::atomic<int> cancelled_{0};
+};
+
+TEST(CancelOn, AnOperationThatWasDestroyedIsCancelledNoMore) {
+  const HangGuard guard;
+  const auto runtime = Runtime::start({.threads = 1});
+  const CancellationToken token;
+  Keeper keeper;
+  const auto handle = runtime->spawn(
+      "task", [&]() -> asio::awaitable<void> { co_await keeper.async_keep(cancel_on(token)); });
+  keeper.wait_until_begun();
+  let_tasks_begin(*runtime);
+
+  keeper.destroy();
+  EXPECT_THROW(handle.async_join(asio::use_future).get(), boost::system::system_error);
+  token.cancel();
+  let_tasks_begin(*runtime);
+
+  EXPECT_EQ(keeper.cancelled(), 0);
+  runtime->shutdown();
+}
+
+TEST(CancelOn, AnOperationThatIsPendingIsCancelledOnce) {
+  const HangGuard guard;
+  const auto runtime = Runtime::start({.threads = 1});
+  const CancellationToken token;
+  Keeper keeper;
+  runtime->spawn("task",
+                 [&]() -> asio::awaitable<void> { co_await keeper.async_keep(cancel_on(token)); });
+  keeper.wait_until_begun();
+  let_tasks_begin(*runtime);
+
+  token.cancel();
+  let_tasks_begin(*runtime);
+
+  EXPECT_EQ(keeper.cancelled(), 1);
+  keeper.destroy();
+  runtime->shutdown();
 }
 
 asio::awaitable<void> wait_for_ever_for_either() {

@@ -8,6 +8,7 @@
 #include <boost/asio/system_executor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <concepts>
 #include <type_traits>
 
@@ -70,6 +71,8 @@ class OperationCanceller : public HandlerWaiter,
   /// Begins to wait, once the operation has begun. Takes over a reference.
   virtual void begin() = 0;
   void wait(WakeQueue& queue) noexcept;
+  /// The operation is over, and what it has left in the slot is not touched any more. Its context
+  /// may end with the operation in it: so it is called on any thread, and may be called again.
   void finish() noexcept;
 
  protected:
@@ -81,7 +84,7 @@ class OperationCanceller : public HandlerWaiter,
 
  private:
   asio::cancellation_signal signal_;
-  bool finished_ = false;
+  std::atomic<bool> finished_{false};
 };
 
 template <typename WayBack>
@@ -145,6 +148,11 @@ class CancelOnHandler {
       outer.template emplace<BySlot<OperationCanceller>>(*canceller_);
   }
 
+  CancelOnHandler(CancelOnHandler&&) = default;
+  ~CancelOnHandler() {
+    if (canceller_) canceller_->finish();
+  }
+
   executor_type get_executor() const noexcept { return executor_.of(handler_); }
   cancellation_slot_type get_cancellation_slot() const noexcept { return canceller_->slot(); }
   const boost::intrusive_ptr<OperationCanceller>& canceller() const noexcept { return canceller_; }
@@ -152,7 +160,8 @@ class CancelOnHandler {
 
   template <typename... Results>
   void operator()(Results&&... results) {
-    canceller_->finish();
+    const auto canceller = std::move(canceller_);
+    canceller->finish();
     std::move(handler_)(std::forward<Results>(results)...);
   }
 
