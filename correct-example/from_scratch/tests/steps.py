@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Shows the six steps as their files and their programs have them, for a page.
 
-    steps logouts              the function logout of each
+    steps runtime              the runtime of step 0, and its three tasks
+    steps logouts 0 5          the function logout of these steps
     steps diff 0 1             what step 1 changes in step 0; the card at the top left out
     steps table                what each program prints, as a table; changed values in bold
     steps exercise NAME        what an exercise changes, as a diff
@@ -92,6 +93,11 @@ def logout_of(step):
     return re.search(r"^void logout\(.*?^}\n", source_of(step), re.DOTALL | re.MULTILINE)[0]
 
 
+def runtime_of(step):
+    return re.search(r"^struct Engine.*?(?=^bool login)", source_of(step),
+                     re.DOTALL | re.MULTILINE)[0]
+
+
 def shared_part_of(step):
     return SHARED + source_of(step).split(SHARED)[1]
 
@@ -161,8 +167,11 @@ def main(arguments):
     match arguments:
         case ["--help"]:
             return __doc__
-        case ["logouts"]:
-            return "\n".join(f"// {step}.cpp\n{logout_of(step)}" for step in STEPS)
+        case ["runtime"]:
+            return runtime_of(STEPS[0])
+        case ["logouts", *numbers] if numbers and set(numbers) <= set("012345"):
+            return "\n".join(f"// {STEPS[int(number)]}.cpp\n{logout_of(STEPS[int(number)])}"
+                             for number in numbers)
         case ["diff", one, other] if (one, other) in PAIRS:
             return "\n".join(diff_of_step(int(other)))
         case ["table"]:
