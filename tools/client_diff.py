@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """What has to change from a broken client to the correct one, and between the two correct ones.
 
-    tools/client_diff.py arc        the hunks of the diff, each with one line of context
+    tools/client_diff.py arc        the hunks of the diff, each with one line of context, header first
     tools/client_diff.py arc 3 4    these of them
     tools/client_diff.py mutex      those from mutex_problem
-    tools/client_diff.py scope      those from correct_example to scope_example, header first
+    tools/client_diff.py scope      those from correct_example to scope_example
     tools/client_diff.py size       the changed lines (+ and -) of each diff: few enough
     tools/client_diff.py page       each hunk of each diff stands on its page
 
-The first diff is diff -u broken-example/arc_problem/client.cpp correct-example/client/client.cpp
+The first diff is that of client.hpp and client.cpp in broken-example/arc_problem and correct-example/client.
 
 Exit code: 0 as it should be, 1 not, 2 wrong use.
 """
@@ -35,9 +35,9 @@ class Diff:
 
 DIFFS = {
     "arc": Diff(("arc_problem", "correct_example"), ("broken-example/arc_problem", CORRECT),
-                ["client.cpp"], 60, "docs/10-the-diff.md"),
+                ["client.hpp", "client.cpp"], 98, "docs/10-the-diff.md"),
     "mutex": Diff(("mutex_problem", "correct_example"), ("broken-example/mutex_problem", CORRECT),
-                  ["client.cpp"], 75, "docs/10-the-diff.md"),
+                  ["client.hpp", "client.cpp"], 115, "docs/10-the-diff.md"),
     "scope": Diff(("correct_example", "scope_example"), (CORRECT, "correct-example/scope_client"),
                   ["client.hpp", "client.cpp"], 28, "docs/07-restart.md"),
 }

@@ -40,9 +40,13 @@ class ClientDiff(unittest.TestCase):
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
     def test_counts_what_diff_prints(self):
-        printed = subprocess.run(["diff", "-u", ARC_CLIENT, CORRECT_CLIENT], cwd=self.root,
-                                 capture_output=True, text=True).stdout.splitlines()
-        changed = sum(line.startswith(("+", "-")) for line in printed) - 2  # the names of the files
+        changed = 0
+        for suffix in ".hpp", ".cpp":
+            before, after = (str(Path(name).with_suffix(suffix))
+                             for name in (ARC_CLIENT, CORRECT_CLIENT))
+            printed = subprocess.run(["diff", "-u", before, after], cwd=self.root,
+                                     capture_output=True, text=True).stdout.splitlines()
+            changed += sum(line.startswith(("+", "-")) for line in printed[2:])
 
         self.assertIn(f"{changed} changed lines", self.run_it("size").stdout.splitlines()[0])
 
