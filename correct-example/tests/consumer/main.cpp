@@ -7,11 +7,13 @@
 #endif
 
 // [program]
+boost::asio::awaitable<void> wait_patiently(runtime_sharing::CancellationToken token) {
+  co_await token.cancelled();
+}
+
 int main() {
   const auto runtime = runtime_sharing::Runtime::start({.name = "consumer"});
-  runtime->spawn("patient task", [token = runtime->token()]() -> boost::asio::awaitable<void> {
-    co_await token.cancelled();
-  });
+  runtime->spawn("patient task", wait_patiently, runtime->token());
 
   const auto report = runtime->shutdown();
 
