@@ -132,9 +132,11 @@ TEST(Fairness, AStepFromOutsideGetsItsTurnAmongTasksThatYieldForEver) {
   executor_of_a_task.reset();
 }
 
-TEST(ScopeDestructor, InAFrameThatIsDestroyedAtTheRungStopItDoesNotWait) {
+TEST(ScopeDestructor, InAFrameThatIsDestroyedAtTheRungStopItNeitherWaitsNorWarns) {
   const HangGuard guard;
-  const auto runtime = Runtime::start({.threads = 1});
+  std::vector<std::string> warnings;
+  const auto runtime = Runtime::start(
+      {.threads = 1, .on_warning = [&](std::string_view line) { warnings.emplace_back(line); }});
   const CancellationToken earlier_waits;
   std::latch later_begins{1};
   runtime->spawn("owner", [&]() -> asio::awaitable<void> {
@@ -158,6 +160,7 @@ TEST(ScopeDestructor, InAFrameThatIsDestroyedAtTheRungStopItDoesNotWait) {
 
   EXPECT_EQ(report.threads_abandoned, 0u);
   EXPECT_EQ(report.reached, Rung::stop);
+  EXPECT_THAT(warnings, IsEmpty());  // the report names them
 }
 
 TEST(ScopeDestructor, OnABlockingThreadOfItsRuntimeItDoesNotWait) {
