@@ -43,6 +43,9 @@ TaskGuard::~TaskGuard() {
 void TaskGuard::ended(const std::exception_ptr& error) noexcept {
   const auto record = std::exchange(record_, nullptr);
   if (!record) return;  // the coroutine could not begin, and has taken it along
+  auto* const observer = record->scope->tree->observer;
+  if (observer != nullptr && !record->destroyed)
+    observer->turn_ends({record.get(), record->name}, true);
   record->coroutine_is_gone();
   record->scope->leave(*record, error);
 }

@@ -97,6 +97,30 @@ TEST(RuntimeObserver, IsToldOfEachTurnAndOfTheShutdownInOrder) {
                                  "task begins a turn", "task ends", name + ": ended after wait"));
 }
 
+/// Looks at a scope when a task of it is said to have ended.
+class Look final : public runtime_sharing::RuntimeObserver {
+ public:
+  void turn_ends(const ObservedTask&, bool ended) noexcept override {
+    if (ended && scope != nullptr) size = scope->size();
+  }
+
+  const TaskScope* scope = nullptr;
+  std::size_t size = 0;
+};
+
+TEST(RuntimeObserver, HearsOfATasksEndBeforeItsScopeDoes) {
+  const auto look = std::make_shared<Look>();
+  const auto runtime = Runtime::start({.threads = 1, .observer = look});
+  TaskScope scope("session", runtime->scope());
+  look->scope = &scope;
+
+  scope.spawn("task", yield_once);
+  scope.async_join(asio::use_future).get();
+
+  EXPECT_EQ(look->size, 1u);
+  runtime->shutdown();
+}
+
 TEST(RuntimeObserver, IsToldOfEachRungThatSomebodyNeeds) {
   const auto notes = std::make_shared<Notes>();
   const auto runtime = Runtime::start({.threads = 1, .observer = notes});

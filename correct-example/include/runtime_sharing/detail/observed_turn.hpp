@@ -7,7 +7,8 @@
 namespace runtime_sharing::detail {
 
 /// While it lives, this thread is in a task's code. What else comes to the task when it has ended,
-/// an interruption or a handler, is no turn of it.
+/// an interruption or a handler, is no turn of it. A task that ends by itself in the turn has told
+/// so already: TaskGuard::ended().
 class ObservedTurn {
  public:
   explicit ObservedTurn(const TaskRecord& task) noexcept
@@ -28,7 +29,9 @@ class ObservedTurn {
       observer_->turn_begins({&task_, task_.name});
     }
   }
-  void end() noexcept { observer_->turn_ends({&task_, task_.name}, task_.ended); }
+  void end() noexcept {
+    if (!task_.ended || task_.destroyed) observer_->turn_ends({&task_, task_.name}, task_.ended);
+  }
 
   const TaskRecord& task_;
   RuntimeObserver* observer_;  // null: nobody is told
