@@ -27,13 +27,15 @@ from recorded_run import Run, Wrong, start
 from timeline import Panel, Picture
 
 STORIES = "docs/pictures/stories"
+# GitHub shows the page's source instead; the site leaves these words out.
+FROM_A_CLONE = ", in a browser, from your clone"
 CONTEXT = 4  # source lines around the one of an event
 # The members of each kind of object, and whether it needs them.
 MEMBERS = {"story": {"title": (str, True), "zero": (str, True), "names": (dict, True),
                      "panels": (list, True), "questions": (list, True)},
            "panel": {"recording": (str, True), "head": (str, True), "good": (bool, True),
                      "note": (dict, True), "from": (dict, False), "to": (dict, False),
-                     "zero": (dict, False), "show": (list, False), "proof": (list, False)},
+                     "zero": (dict, False), "every": (bool, False), "show": (list, False), "proof": (list, False)},
            "note": {"at": (dict, True), "text": (str, True), "lane": (str, False)},
            "question": {"panel": (int, True), "at": (dict, True), "question": (str, True),
                         "answers": (list, True), "right": (int, True), "because": (str, True)},
@@ -108,14 +110,14 @@ class Story:
     # ---- the table
 
     def heads(self):
-        return [f"{panel.head}: {panel.run.outcome}" for panel in self.picture.panels]
+        return [panel.head + (f": {panel.run.outcome}" if panel.run.outcome else "")
+                for panel in self.picture.panels]
 
     def page(self):
         picture = self.picture
         lines = [f"# {picture.title}", "", f"![{picture.alternative}]({self.name}.svg)", "",
                  f"Event by event; the times count from {picture.zero_words} on. "
-                 f"[To play with](../player/index.html#{self.name}), in a browser, from your "
-                 "clone.", ""]
+                 f"[To play with](../player/index.html#{self.name}){FROM_A_CLONE}.", ""]
         for number, (panel, head) in enumerate(zip(picture.panels, self.heads())):
             lines += [f"## {head}", "", f"**{start(panel.spec['note']['text'])}.**", "",
                       f"[The recording](../recordings/{panel.run.name}.json) has all events of the "
@@ -133,8 +135,8 @@ class Story:
                 (("svg", f"docs/pictures/{self.name}.svg"), ("md", f"docs/pictures/{self.name}.md"),
                  ("player", "docs/player/index.html"))}
         return (f"![{self.picture.alternative}]({link['svg']})<br>\n"
-                f"[Event by event]({link['md']}) · [to play with]({link['player']}#{self.name}), "
-                "in a browser, from your clone")
+                f"[Event by event]({link['md']}) · [to play with]({link['player']}#{self.name})"
+                + FROM_A_CLONE)
 
     # ---- the player
 
@@ -187,8 +189,9 @@ class Sources:
                 "lines": textwrap.dedent(shown).split("\n")}
 
     def of(self, event, run):
-        return next((excerpt for match, excerpt in self.programs.get(run.program, [])
-                     if event.is_such(match)), None)
+        entries = (self.programs.get(f"{run.program}, {run.experiment}", [])
+                   + self.programs.get(run.program, []))
+        return next((excerpt for match, excerpt in entries if event.is_such(match)), None)
 
 
 def stories(root):

@@ -38,6 +38,13 @@ CURATED = {
     "correct-relogin": ("correct_example", "relogin"),
     "scope-logout": ("scope_example", "logout"),
 }
+# Lessons, each a pair, and steps: compiled once more to record themselves.
+LESSONS = ["01_told_not_waited_for", "02_told_between_two_waits", "03_clean_up_that_awaits",
+           "10_closing_is_not_draining", "15_waiting_on_your_own_thread"]
+STEPS = ["0_owners", "2_wait", "4_deadline"]
+SOURCES = {**{f"lesson-{name[:2]}-{side}": f"{side}-example/lessons/{name}.cpp"
+              for name in LESSONS for side in ("broken", "correct")},
+           **{f"step-{name[0]}": f"correct-example/from_scratch/{name}.cpp" for name in STEPS}}
 ONE_EVENT = '{"room": "#coffee:example.org", "sender": "@ana:example.org", "ts": 1, "body": "hello"}\n'
 CURATED_DEADLINE_MS = 50
 
@@ -97,7 +104,8 @@ class Recording:
                                  "s": "suspends", "f": "resumes", "i": "marks",
                                  "M": "is_named"}[event["ph"]])(position, event)
         outcomes = [event["name"] for _, event in self.marks if event["cat"] == "outcome"]
-        if self.about["dropped"] == 0 and outcomes[-1:] != [self.about["outcome"]]:
+        verdict = [self.about["outcome"]] if self.about["outcome"] else []  # lessons: facts instead
+        if self.about["dropped"] == 0 and outcomes[-1:] != verdict:
             self.wrong.append(f"told {outcomes}, and the verdict was {self.about['outcome']}")
 
     def _say(self, position, words):
@@ -354,6 +362,145 @@ def left_behind(recording):
     need(recording.marked("destroyed") == ["deaf"], "the deaf task was not destroyed")
 
 
+# Lessons and steps: what is so when a fact is printed.
+
+def printed(recording, fact):
+    """Where it is."""
+    found = [position for position, event in recording.marks
+             if event["cat"] == "fact" and event["name"].split(" ")[0] == fact]
+    need(found, f"{fact} is not printed")
+    return found[0]
+
+
+def told(recording):
+    found = [position for position, event in recording.marks if event["cat"] == "told"]
+    need(found, "nobody is told")
+    return found[0]
+
+
+def task_named(recording, name):
+    tasks = [task for task, its in recording.task_names.items() if its == name]
+    need(tasks, f"there is no {name}")
+    return tasks[0]
+
+
+def turns_of(recording, name, begin, end):
+    return [turn for turn in recording.of_task(task_named(recording, name))
+            if begin < turn.begin < end]
+
+
+def need_ended(recording, name, position):
+    """In a turn that it had before: who waits for it may be told before that is over."""
+    task = task_named(recording, name)
+    last = recording.of_task(task)[-1]
+    need(task in recording.ended_tasks() and last.begin < position, f"{name} has not ended")
+
+
+def need_suspended(recording, name, position):
+    need(recording.is_suspended(task_named(recording, name), position), f"{name} is not suspended")
+
+
+def not_waited_for(recording):
+    """Since the session was told it has had no turn when login wants its port."""
+    login = printed(recording, "login")
+    need_suspended(recording, "serve", login)
+    need(not turns_of(recording, "serve", told(recording), login), "it has had a turn")
+
+
+def waited_for(recording):
+    """The session has ended when login wants its port."""
+    need_ended(recording, "serve", printed(recording, "login"))
+
+
+def told_between(recording):
+    """The worker has gone on since it was told, and waits again."""
+    outcome = printed(recording, "outcome")
+    need_suspended(recording, "work", outcome)
+    turns = turns_of(recording, "work", told(recording), outcome)
+    need([turn.last["args"]["waits_for"] for turn in turns] == ["async_wait"], "not so")
+
+
+def looks_first(recording):
+    """The worker has gone on since it was told, and has ended."""
+    outcome = printed(recording, "outcome")
+    need_ended(recording, "work", outcome)
+    need(turns_of(recording, "work", told(recording), outcome), "it has not gone on")
+
+
+def waits_after_told(recording):
+    turns = turns_of(recording, "work", told(recording), len(recording.events))
+    return [turn.last["args"]["waits_for"] for turn in turns]
+
+
+def no_write(recording):
+    """Since the task was told it has waited for no write."""
+    need_ended(recording, "work", printed(recording, "rows_stored"))
+    need("async_write_some" not in waits_after_told(recording), "a write")
+
+
+def one_write(recording):
+    """Since the task was told it has waited for its write, and has ended."""
+    need_ended(recording, "work", printed(recording, "rows_stored"))
+    need("async_write_some" in waits_after_told(recording), "no write")
+
+
+def sender_stuck(recording):
+    """The store has ended since the logout, and the producer is suspended in its send."""
+    logout = recording.first_span("logout")
+    stuck = printed(recording, "senders_stuck")
+    need_ended(recording, "store", stuck)
+    need_suspended(recording, "produce", stuck)
+    need(not turns_of(recording, "produce", logout.end, stuck), "it has had a turn")
+
+
+def drained(recording):
+    """Both have ended, the store after the producer."""
+    need_ended(recording, "store", printed(recording, "senders_stuck"))
+    need_ended(recording, "produce", recording.of_task(task_named(recording, "store"))[-1].begin)
+
+
+def own_thread(recording):
+    """Who asks keeps its thread, who would answer is suspended, and goes on elsewhere."""
+    before_help = printed(recording, "answer_before_help")
+    ask = next(iter(turns_of(recording, "ask", 0, before_help)), None)
+    need(ask and ask.covers(before_help), "ask has no turn")
+    need_suspended(recording, "fetch", before_help)
+    later = turns_of(recording, "fetch", before_help, len(recording.events))
+    need(later and all(turn.thread != ask.thread for turn in later), "fetch has its thread")
+
+
+def gives_back(recording):
+    """Who asks is suspended, and goes on where it was."""
+    need_ended(recording, "ask", printed(recording, "answer_before_help"))
+    turns = recording.of_task(task_named(recording, "ask"))
+    need(len(turns) > 1 and len({turn.thread for turn in turns}) == 1, "it had one turn or moved")
+
+
+def owners(recording):
+    """The logout has returned, and five seconds later the tasks are still suspended."""
+    need(recording.first_span("logout").end < printed(recording, "sample_stored"), "it waits")
+    for name in "sample", "receive":
+        need_suspended(recording, name, printed(recording, "tasks_end"))
+
+
+def waits_without_end(recording):
+    """The first logout returns when all have ended, the second one does not."""
+    first, second = recording.all_spans("logout")[:2]
+    for name in "sample", "receive":
+        need_ended(recording, name, first.end)
+    need(second.covers(printed(recording, "deaf_task")), "the second one returns")
+    need_suspended(recording, "deaf", printed(recording, "deaf_task"))
+
+
+def deadline(recording):
+    """The second logout destroys the deaf task, and returns."""
+    second = recording.all_spans("logout")[1]
+    gone = [position for position, event in recording.marks
+            if (event["cat"], event["name"]) == ("destroyed", "deaf")]
+    need(gone and second.covers(gone[0]), "it is not destroyed")
+    need(second.end < printed(recording, "deaf_task"), "it does not return")
+
+
 EXPERIMENTS = {
     ("arc_problem", "leak"): leak,
     ("arc_problem", "fix-detach"): leak,
@@ -368,6 +515,19 @@ EXPERIMENTS = {
     ("correct_example", "straggler"): straggler,
     ("scope_example", "straggler"): straggler,
     ("scope_example", "left-behind"): left_behind,
+    ("lesson 01", "broken"): not_waited_for,
+    ("lesson 01", "correct"): waited_for,
+    ("lesson 02", "broken"): told_between,
+    ("lesson 02", "correct"): looks_first,
+    ("lesson 03", "broken"): no_write,
+    ("lesson 03", "correct"): one_write,
+    ("lesson 10", "broken"): sender_stuck,
+    ("lesson 10", "correct"): drained,
+    ("lesson 15", "broken"): own_thread,
+    ("lesson 15", "correct"): gives_back,
+    ("from_scratch", "0_owners"): owners,
+    ("from_scratch", "2_wait"): waits_without_end,
+    ("from_scratch", "4_deadline"): deadline,
 }
 
 
@@ -398,7 +558,7 @@ def files_of(paths):
     files = []
     for path in paths:
         found = sorted(path.glob("*.json")) if path.is_dir() else [path]
-        files += [file for file in found if file != SCHEMA]
+        files += [file for file in found if file.name != SCHEMA.name]
     if not files:
         raise Failed(f"there is no recording in {paths[0]}")
     return files
@@ -410,6 +570,13 @@ def record(binaries, program, experiment, file, more=()):
                             capture_output=True, text=True, timeout=300, check=False)
     if result.returncode != 0:
         raise Failed(f"{program} {experiment}: {result.stderr.strip()}")
+
+
+def record_source(binaries, name, file):
+    result = subprocess.run([binaries / "record_run", ROOT / SOURCES[name], file],
+                            capture_output=True, text=True, timeout=300, check=False)
+    if result.returncode != 0:
+        raise Failed(f"{name}: {result.stderr.strip()}")
 
 
 def check(files):
@@ -451,6 +618,10 @@ def record_all(binaries, folder, times):
                 name = experiment["name"] + (f"-{number + 1}" if times > 1 else "")
                 files.append(folder / f"{program}-{name}.json")
                 record(binaries, program, experiment["name"], files[-1])
+    for source in SOURCES:
+        for number in range(times):
+            files.append(folder / (source + (f"-{number + 1}" if times > 1 else "") + ".json"))
+            record_source(binaries, source, files[-1])
     return check(files)
 
 
@@ -463,6 +634,9 @@ def record_curated(binaries):
             files.append(FOLDER / f"{name}.json")
             record(binaries, program, experiment, files[-1],
                    [f"--events={events}", f"--deadline={CURATED_DEADLINE_MS}"])
+        for name in SOURCES:
+            files.append(FOLDER / f"{name}.json")
+            record_source(binaries, name, files[-1])
     return check(files)
 
 

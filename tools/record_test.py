@@ -29,7 +29,7 @@ class Recordings(unittest.TestCase):
         self.assertIn(words, "\n".join(record.findings(recording)))
 
     def test_those_that_are_committed_are_good_and_small(self):
-        for name in record.CURATED:
+        for name in [*record.CURATED, *record.SOURCES]:
             with self.subTest(name):
                 self.assertEqual(record.findings(committed(name)), [])
                 self.assertLessEqual(len(committed(name)["traceEvents"]), 400)
@@ -37,7 +37,7 @@ class Recordings(unittest.TestCase):
     def test_none_is_committed_that_nobody_records(self):
         files = {file.stem for file in record.FOLDER.glob("*.json")}
 
-        self.assertEqual(files - {"recording.schema"}, set(record.CURATED))
+        self.assertEqual(files - {"recording.schema"}, {*record.CURATED, *record.SOURCES})
 
     def test_an_event_that_is_missing_or_twice_is_found(self):
         """Of the kinds that have a beginning and an end."""
@@ -123,6 +123,22 @@ class Recordings(unittest.TestCase):
                         event["args"]["ended"] = event["name"] != "time-series worker"
                 recording = falsified(name, never_ends)
                 self.assertNotEqual(record.findings(recording), [])
+
+    def test_what_one_half_shows_the_other_does_not(self):
+        for number in {name[7:9] for name in record.SOURCES if name.startswith("lesson")}:
+            for side, other in ("broken", "correct"), ("correct", "broken"):
+                with self.subTest(number, claims=side):
+                    recording = committed(f"lesson-{number}-{other}")
+                    recording["otherData"]["experiment"] = side
+                    self.assertNotEqual(record.findings(recording), [])
+
+    def test_what_a_step_shows_the_others_do_not(self):
+        for one, other in ("step-0", "step-2"), ("step-2", "step-4"), ("step-4", "step-0"):
+            for name, claimed in (one, other), (other, one):
+                with self.subTest(name, claimed=claimed):
+                    recording = committed(name)
+                    recording["otherData"]["experiment"] = committed(claimed)["otherData"]["experiment"]
+                    self.assertNotEqual(record.findings(recording), [])
 
     def test_a_rung_too_many_or_too_few_is_found(self):
         def interrupt(event):

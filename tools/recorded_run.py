@@ -107,7 +107,8 @@ class Run:
             raise Wrong(f"{path}: dropped {other['dropped']} events: record a shorter run")
         try:
             self.program, self.experiment = str(other["program"]), str(other["experiment"])
-            self.outcome, self.as_documented = str(other["outcome"]), other["as_documented"] is True
+            self.outcome = str(other["outcome"] or "")  # a lesson or a step tells facts instead
+            self.as_documented = other["as_documented"] is True
         except KeyError as problem:
             raise Wrong(f"{path}: otherData has no {problem}") from None
         return run["traceEvents"]
@@ -154,8 +155,10 @@ class Run:
                         + (f": it had left {last.begin.thread}." if moved else ".")
                         if last else f"{start(name)} begins, on {event.thread}.")
             waited_for = last.end.facts["waits_for"] if last and last.end else ""
+            before = last.begin.facts if last else {"turn": 0, "waited_for": ""}
             self._add(event, "turn begins", sentence, first=not last, moved=moved,
-                      waited_for=waited_for)
+                      waited_for=waited_for, turn=before["turn"] + 1,
+                      came_from=before["waited_for"])
             turn = Turn(event)
             turn.within = self._running_on(event.thread)
             self._open_turns.setdefault(event.thread, []).append(turn)
@@ -170,7 +173,9 @@ class Run:
             waits = f": it waits for {waits_for}" if waits_for else ""
             sentence = f"{start(name)} has ended." if ended else (
                 f"{start(name)} is suspended{waits}.")
-            turn.end = self._add(event, "turn ends", sentence, ended=ended, waits_for=waits_for)
+            turn.end = self._add(event, "turn ends", sentence, ended=ended, waits_for=waits_for,
+                                 turn=turn.begin.facts["turn"],
+                                 came_from=turn.begin.facts["waited_for"])
             self._open_turns[event.thread].pop()
 
     def _lock_wait(self, event, phase, name, arguments, _):
@@ -265,10 +270,9 @@ class Run:
         count = arguments["count"]
         turn = self._running_on(event.thread)
         after = bool(turn) and self._is_logged_out(turn.begin.number_of_task)
-        who = turn.begin.task if turn else of_whom(event.thread)
         late = ", after the logout has returned" if after else ""
         rows = f"{count} row" + "s" * (count != 1)
-        self._add(event, "rows stored", f"{start(who)} stores {rows}{late}.", count=count,
+        self._add(event, "rows stored", f"{start(self._who(event))} stores {rows}{late}.", count=count,
                   late=after)
         if turn:
             turn.rows += count
@@ -295,6 +299,17 @@ class Run:
 
     def _thread(self, event, _, name, __, ___):
         self._add(event, f"thread {name}", f"{start(of_whom(event.thread))} {name}.")
+
+    def _told(self, event, _, __, ___, ____):
+        self._add(event, "told", f"{start(self._who(event))} emits the cancellation.")
+
+    def _fact(self, event, _, name, __, ___):
+        self._add(event, "fact", f"{start(self._who(event))} prints '{name}'.",
+                  fact=name.split(" ")[0])
+
+    def _who(self, event):
+        turn = self._running_on(event.thread)
+        return turn.begin.task if turn else of_whom(event.thread)
 
     def _outcome(self, event, _, name, __, ___):
         self._add(event, "outcome", f"The run's outcome: {name}.", outcome=name)

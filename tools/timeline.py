@@ -22,7 +22,7 @@ PAD = 9  # beside the words in a bar
 BEYOND = WIDTH + 20
 TITLE = 1.25  # times the size of the other words
 ROW, LANE, HELD_LANE, BAR, BEND, RIBBON, LINE = 42, 27, 42, 24, 7, 32, 22
-SOON = 80.0  # microseconds: turns of a task that follow each other that soon are one bar
+SOON = 80  # microseconds: turns of a task that follow each other that soon are one bar
 
 # Arial's and Helvetica's widths in 1/1000 of the size; textLength makes other fonts agree.
 WIDTHS = {**dict.fromkeys("ijl", 222), **dict.fromkeys(" ,.:;/I!'|ft", 278), "r": 333, "-": 333,
@@ -236,6 +236,7 @@ class Bar:
     begin = property(lambda self: self.turns[0].begin)
     end = property(lambda self: self.turns[-1].end)
     ended = property(lambda self: self.turns[-1].ended)
+    within = property(lambda self: self.turns[0].within)  # another's turn
     rows = property(lambda self: sum(turn.rows for turn in self.turns))
     late = property(lambda self: any(turn.late for turn in self.turns))
     wait = property(lambda self: next((turn.wait for turn in self.turns if turn.wait), None))
@@ -262,8 +263,11 @@ class Suspension:
 class Panel:
     def __init__(self, run, spec, names, whose):
         self.run, self.spec, self.names = run, spec, names
+        self.every = spec.get("every", False)  # turn is a bar with its name
         self.whose = f"{whose}, {run.name}"
-        self.head = f"{spec['head']}: {run.program}, {run.experiment}"
+        self.head = f"{spec['head']}: {run.program}"
+        if run.experiment != spec["head"].lower():  # as of a lesson's half
+            self.head += f", {run.experiment}"
         self.from_event = run.find(spec["from"], self.whose) if "from" in spec else run.events[0]
         self.to_event = run.find(spec["to"], self.whose) if "to" in spec else run.events[-1]
         self.zero = run.find(spec.get("zero", {"what": "logout begins"}), self.whose)
@@ -273,10 +277,10 @@ class Panel:
             raise Wrong(f"{self.whose}: the common moment is not between 'from' and 'to'")
         if not self.start <= self.note_event.t <= self.stop:
             raise Wrong(f"{self.whose}: the sentence is not between 'from' and 'to'")
-        shown = [run.find(matcher, self.whose) for matcher in spec.get("show", [])]
+        self.shown = [run.find(matcher, self.whose) for matcher in spec.get("show", [])]
         for matcher in spec.get("proof", []):  # what its sentence claims
             run.find(matcher, self.whose)
-        self._choose(shown + [self.note_event])
+        self._choose(self.shown + [self.note_event])
 
     def events(self):
         return [event for event in self.run.events if self.start <= event.t <= self.stop]
@@ -292,10 +296,12 @@ class Panel:
         boundaries = [event for hold in run.holds for event in (hold.begin, hold.end) if event]
         for turn in run.turns:
             if turn.within:
+                if any(event in shown for event in (turn.begin, turn.end)):
+                    bars.append(Bar([turn]))
                 continue
             before = last.get(turn.begin.thread)
             follows = before and before.task == turn.begin.number_of_task and before.end and (
-                turn.begin.t - before.end.t < SOON)
+                turn.begin.t - before.end.t < (0 if self.every else SOON))
             if follows and not any(before.has(event) for event in boundaries):
                 before.turns.append(turn)
             else:
@@ -316,14 +322,14 @@ class Panel:
         holding = [bar for hold in self.holds for bar in hold.bars]
         for bar in bars:
             bar.key = any(bar.has(event) for event in shown) or bar.name in self.names and bool(
-                bar.ended or bar.rows or bar.wait or bar in holding)
+                self.every or bar.ended or bar.rows or bar.wait or bar in holding)
         self.bars = [bar for bar in bars if self.seen(bar.begin, bar.end)]
         self.suspensions = [suspension for task, its in of_task.items() if its[0].name in self.names
                             for suspension in self._suspensions(task, its)]
         self.waits = [wait for wait in run.waits if self.seen(wait.begin, wait.end)]
         self.freezes = [freeze for freeze in run.freezes if self.seen(freeze.begin, freeze.end)]
         self.spans = [span for span in run.spans
-                      if span.begin.thread == "window" and self.seen(span.begin, span.end)]
+                      if span.begin.thread != "ladder" and self.seen(span.begin, span.end)]
         self._rows()
 
     def _suspensions(self, task, bars):
@@ -356,6 +362,8 @@ class Panel:
         """The names of the rows from top to bottom; lanes are numbers of tasks."""
         used = {bar.thread for bar in self.bars} | {wait.begin.thread for wait in self.waits}
         used |= {event.thread for event in self.events() if event.what == "thread ends"}
+        used |= {span.begin.thread for span in self.spans}
+        used |= {event.thread for event in self.events() if event.what == "fact"}
         threads = sorted(used - {"window"})
         lanes, noted = [], self.spec["note"].get("lane")
         for suspension in sorted(self.suspensions, key=lambda one: (
@@ -363,9 +371,10 @@ class Panel:
             if suspension.task not in lanes:  # who comes back first is nearest to the threads
                 lanes.append(suspension.task)
         self.rungs = [event for event in self.events() if event.what == "rung"]
-        self.rows = (["window"] + ["ladder"] * bool(self.rungs) + threads[:1]
+        window = ["window"] * ("window" in self.run.threads.values())
+        self.rows = (window + ["ladder"] * bool(self.rungs) + threads[:1]
                      + [("lane", task) for task in lanes] + threads[1:])
-        event, self.note_row = self.note_event, "window"
+        event, self.note_row = self.note_event, self.rows[0]
         if "lane" in self.spec["note"]:
             name = self.spec["note"]["lane"]
             self.note_row = next((("lane", one.task) for one in self.suspensions
@@ -417,6 +426,9 @@ class Panel:
         last = {}  # of a row: the end of what is on it
         for bar in self.bars:
             t0, t1 = self.rel(bar.begin.t), self.rel(time_of(bar.end))
+            if bar.within:
+                axis.need(t0, t1, 5, "")
+                continue
             words = self.label(bar) if bar.key and not bar.wait else ""
             width = text_width(words) + PAD + 4 * bar.ended if words else 5
             unlocked = next((hold.end for hold in self.holds if bar.has(hold.end)), None)
@@ -434,9 +446,10 @@ class Panel:
                 axis.need(last[event.thread], self.rel(event.t), 9, "")
         for suspension in self.suspensions:
             t0, t1 = self.rel(suspension.begin), self.rel(suspension.end)
-            words = self.lane_words(suspension)[-1]
+            is_shown = suspension.before and suspension.before.end in self.shown
+            words = self.lane_words(suspension)[0 if is_shown else -1]
             room = 4 * BEND + (2 * RIBBON if suspension.holds else 8)
-            is_told = suspension.holds or suspension.end == NEVER and not suspension.since_before
+            is_told = is_shown or suspension.holds or suspension.end == NEVER and not suspension.since_before
             if t1 > t0 and (suspension.before or is_told):
                 axis.need(t0, t1, room + (text_width(words) if is_told else 0), words)
             if suspension.holds and suspension.before:
@@ -475,7 +488,7 @@ class Panel:
     def row_of(self, event):
         if event.what == "rung":
             return self.y["ladder"]
-        return self.y.get(event.thread, self.y["window"])
+        return self.y.get(event.thread, self.y[self.rows[0]])
 
     def x(self, t):
         return BEYOND if t > self.stop else self.axis(self.rel(t))
@@ -491,6 +504,8 @@ class Panel:
         for bar in self.bars:
             self._bar(bar)
         self._window()
+        for span in self.spans:
+            self._span(span)
         self._rungs()
         self._note()
 
@@ -506,8 +521,10 @@ class Panel:
         else:
             canvas.path(f"M{MARGIN + 1} {n(y - 5)}l11 11m0 -11l-11 11", "badline")
         canvas.text(MARGIN + 20, y, self.head, "strong")
-        canvas.at(self.step_of(self, self.to_event))
-        canvas.text(MARGIN + 20 + text_width(self.head, True), y, f": {self.run.outcome}", "strong")
+        if self.run.outcome:
+            canvas.at(self.step_of(self, self.to_event))
+            canvas.text(MARGIN + 20 + text_width(self.head, True), y, f": {self.run.outcome}",
+                        "strong")
         x, y = self.x(self.zero.t), self.top + LINE * 1.5 + 4
         canvas.at(self.step_of(self, self.zero))
         canvas.line(x, y + LINE / 2, x, self.bottom, "moment")
@@ -591,7 +608,8 @@ class Panel:
         left, right = x0 + (2 * bend + 4 if before else 0), min(x1, RIGHT) - 2 * bend - 4
         if self.note_row == ("lane", suspension.task):  # its mark stays free
             mark = self.x(self.note_event.t)
-            left, right = (left, mark - 10) if mark - left > right - mark else (mark + 10, right)
+            left, right = ((left, min(mark - 10, right)) if mark - left > right - mark
+                           else (max(mark + 10, left), right))
         how = ("held strong", "amber") if suspension.holds else ("quiet", "page")
         canvas.longest_that_fits(left, right, y,
                                  self.lane_words(suspension), *how)
@@ -604,14 +622,14 @@ class Panel:
         x0, x1 = self.x(max(bar.begin.t, self.start)), self.x(time_of(bar.end))
         self.between(bar.begin, bar.end)
         kind = "late" if bar.late else "task" if bar.name in self.names else "other"
-        half = BAR / 2 - (0 if bar.key else 4)
+        half = BAR / 2 - (8 if bar.within else 0 if bar.key else 4)
         canvas.box(x0, y - half, x1, y + half, kind)
         if bar.ended:
             self.between(bar.end, bar.end)
             canvas.line(x1 - 1, y - half - 1, x1 - 1, y + half + 1, "end")
         if bar.wait:
             self._blocked(bar.wait, y)
-        elif bar.key:
+        elif bar.key and not bar.within:
             canvas.at(self.step_of(self, bar.begin))
             unlocked = next((hold.end for hold in self.holds if bar.has(hold.end)), None)
             right = self.x(unlocked.t) if unlocked else x1
@@ -627,36 +645,43 @@ class Panel:
                                  "", "tint")
 
     def _window(self):
-        canvas, y, beats = self.canvas, self.y["window"], [-99]
+        canvas, self.beats = self.canvas, [-99]
         for event in self.events():
-            if event.what == "heartbeat" and self.x(event.t) - beats[-1] >= 4:
-                beats.append(self.x(event.t))
+            if event.what == "heartbeat" and self.x(event.t) - self.beats[-1] >= 4:
+                self.beats.append(self.x(event.t))
                 self.between(event, event)
-                canvas.line(beats[-1], y - 8, beats[-1], y + 8, "beat")
-        waits = [wait for wait in self.waits if wait.begin.thread == "window"]
-        for wait in waits:
-            self._blocked(wait, y)
+                y = self.y["window"]
+                canvas.line(self.beats[-1], y - 8, self.beats[-1], y + 8, "beat")
+        for wait in self.waits_of("window"):
+            self._blocked(wait, self.y["window"])
         for freeze in self.freezes:
-            if not any(freeze.begin.t <= wait.begin.t <= time_of(freeze.end) for wait in waits):
-                self._blocked(freeze, y, ["the window is frozen", "frozen"])
-        for span in self.spans:
-            x0, x1 = self.x(max(span.begin.t, self.start)), self.x(time_of(span.end))
-            self.between(span.begin, span.end)
-            canvas.line(x0, y - 12, x0, y + 12, "rail")
-            if any(span.begin.t <= wait.begin.t <= time_of(span.end) for wait in waits):
-                continue
-            canvas.path(f"M{n(x0)} {n(y)}H{n(x1)}m0 -12v24", "rail")
-            if not span.end or span.name != "logout":
-                continue
-            took = duration(span.end.t - span.begin.t)
-            inside = f"{span.name}: {took}"
-            canvas.at(self.step_of(self, span.end))
-            places = [x0] + [x for x in beats if x0 < x < x1] + [x1]
-            room, begin = max((after - before, before) for before, after in zip(places, places[1:]))
-            if text_width(inside) < room - 12:
-                canvas.on_a_line(begin + room / 2, y, inside)
-            elif x1 + 8 + text_width(f"{span.name} has returned") < RIGHT:
-                canvas.text(x1 + 8, y, f"{span.name} has returned")
+            if not any(freeze.begin.t <= wait.begin.t <= time_of(freeze.end)
+                       for wait in self.waits_of("window")):
+                self._blocked(freeze, self.y["window"], ["the window is frozen", "frozen"])
+
+    def waits_of(self, thread):
+        return [wait for wait in self.waits if wait.begin.thread == thread]
+
+    def _span(self, span):
+        canvas, thread = self.canvas, span.begin.thread
+        x0, x1, y = self.x(max(span.begin.t, self.start)), self.x(time_of(span.end)), self.y[thread]
+        self.between(span.begin, span.end)
+        canvas.line(x0, y - 12, x0, y + 12, "rail")
+        if any(span.begin.t <= wait.begin.t <= time_of(span.end) for wait in self.waits_of(thread)):
+            return
+        canvas.path(f"M{n(x0)} {n(y)}H{n(x1)}m0 -12v24", "rail")
+        if not span.end or span.name != "logout":
+            return
+        inside = f"{span.name}: {duration(span.end.t - span.begin.t)}"
+        canvas.at(self.step_of(self, span.end))
+        places = [x0] + [x for x in self.beats if x0 < x < x1] + [x1]
+        room, begin = max((after - before, before) for before, after in zip(places, places[1:]))
+        if text_width(inside) < room - 12:
+            canvas.on_a_line(begin + room / 2, y, inside)
+        elif x1 + 8 + text_width(f"{span.name} has returned") < min(
+                [RIGHT] + [self.x(bar.begin.t) for bar in self.bars
+                           if bar.thread == thread and bar.begin.t >= span.end.t]):
+            canvas.text(x1 + 8, y, f"{span.name} has returned")
 
     def _rungs(self):
         for event in self.rungs:

@@ -42,9 +42,13 @@ fs::path folder_of(const fs::path& repository, const std::string& side) {
   throw std::runtime_error(source.string() + ": " + reason);
 }
 
+using Keys = std::set<std::string>;
+const Keys of_lessons{"Group", "Symptom", "Expected", "Why"};
+
 /// The comment lines at the top: the head, then the text of each key; a line without a key goes on
 /// with the one before.
-std::map<std::string, std::string> read_card(const fs::path& source) {
+std::map<std::string, std::string> read_card(const fs::path& source, const Keys& needed,
+                                             const Keys& known) {
   std::ifstream stream(source);
   if (!stream) refuse(source, "cannot be read");
   std::map<std::string, std::string> card;
@@ -58,14 +62,11 @@ std::map<std::string, std::string> read_card(const fs::path& source) {
     if (!text.empty()) text += ' ';
     text += begins ? match[2].str() : boost::algorithm::trim_copy(line.substr(2));
   }
-  for (const char* needed : {"Group", "Symptom", "Expected", "Why"})
-    if (!card.contains(needed))
-      refuse(source, "its card has no line '" + std::string(needed) + "'");
-  for (const auto& [name, text] : card) {
-    const auto known = {"head", "Group", "Symptom", "Expected", "Why", "Ending", "Report"};
-    if (std::ranges::find(known, name) == known.end())
-      refuse(source, "its card has an unknown line '" + name + "'");
-  }
+  for (const auto& key : needed)
+    if (!card.contains(key)) refuse(source, "its card has no line '" + key + "'");
+  for (const auto& [key, text] : card)
+    if (key != "head" && !needed.contains(key) && !known.contains(key))
+      refuse(source, "its card has an unknown line '" + key + "'");
   return card;
 }
 
@@ -140,7 +141,7 @@ json::object facts_in(std::string_view output) {
 }
 
 Half read_half(const fs::path& source, const std::string& side) {
-  auto card = read_card(source);
+  auto card = read_card(source, of_lessons, {"Ending", "Report"});
   Half half{
       .side = side, .source = source, .what_it_does = {}, .why = card["Why"], .documented = {}};
   boost::smatch head;
@@ -152,6 +153,15 @@ Half read_half(const fs::path& source, const std::string& side) {
                      .ending = ending_of(source, card["Ending"]),
                      .sanitizer_report = card["Report"]};
   return half;
+}
+
+Half read_step(const fs::path& source) {
+  auto card = read_card(source, {"Run", "Expected", "Why"}, {});
+  return {.side = "",
+          .source = source,
+          .what_it_does = card["head"],
+          .why = card["Why"],
+          .documented = {.name = source.stem(), .facts = facts_of(source, card["Expected"])}};
 }
 
 std::vector<std::string> lesson_files(const fs::path& repository) {
@@ -177,7 +187,7 @@ Lesson read_lesson(const fs::path& repository, const std::string& file) {
     refuse(sources[0], "its name is not NN_words.cpp");
   std::string title = name[2];
   std::ranges::replace(title, '_', ' ');
-  auto card = read_card(sources[0]);
+  auto card = read_card(sources[0], of_lessons, {"Ending", "Report"});
   return {file,
           name[1],
           title,
@@ -197,6 +207,10 @@ scenario::Report run(const Lesson& lesson, const Half& half, const fs::path& bin
   const auto program = binaries / "lessons" / lesson.file / half.side;
   if (!fs::exists(program))
     throw std::runtime_error(program.string() + " is missing: build " + lesson.file + " first");
+  return run(half, program);
+}
+
+scenario::Report run(const Half& half, const fs::path& program) {
   forgive_leaks_of(half);
   const auto begun = Clock::now();
   bool all_told = false;

@@ -39,6 +39,9 @@ struct Lesson {
 /// wrong.
 Half read_half(const std::filesystem::path& source, const std::string& side);
 
+/// The card of a step of docs/00-from-nothing-to-the-fix.md, which has no sides. Throws likewise.
+Half read_step(const std::filesystem::path& source);
+
 /// The names of the sources on either side, without their suffix, in order: "05_off_the_strand".
 /// Throws std::runtime_error if a folder is missing, or there is none.
 std::vector<std::string> lesson_files(const std::filesystem::path& repository);
@@ -51,6 +54,8 @@ std::vector<Lesson> read_lessons(const std::filesystem::path& repository);
 boost::json::object facts_in(std::string_view output);
 
 /// Runs a half, under a watchdog, and compares what it prints and how it ends with its card.
+scenario::Report run(const Half& half, const std::filesystem::path& program);
+/// As it was built in that folder.
 scenario::Report run(const Lesson& lesson, const Half& half, const std::filesystem::path& binaries);
 
 }  // namespace lessons

@@ -29,6 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import api  # noqa: E402
 import book  # noqa: E402
+import draw  # noqa: E402
 from docs import COMMENT, links_of, read_announcement, read_page  # noqa: E402
 
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md"]
@@ -172,7 +173,8 @@ def lines_for_site(path, page):
         elif page.prose[number] == "" and line.strip():  # a comment
             yield from announcement(path, line)
         else:
-            yield prose(path, line.replace("<details>", '<details markdown="1">'))
+            line = line.replace("<details>", '<details markdown="1">').replace(draw.FROM_A_CLONE, "")
+            yield prose(path, line)
 
 
 def announcement(path, line):
