@@ -22,6 +22,7 @@ namespace {
 int events_file = -1;
 int count_file = -1;  // the same file, for its first line
 
+std::int64_t most_here = most_events;
 std::atomic<std::int64_t> events{0};
 std::atomic<int> threads{0};
 
@@ -65,7 +66,7 @@ void drop(int error) noexcept {
 void write_event(char phase, std::string_view category, std::string_view name,
                  const std::string& more) noexcept {
   const std::chrono::nanoseconds at = std::chrono::steady_clock::now().time_since_epoch();
-  if (events.fetch_add(1, std::memory_order_relaxed) >= most_events) return drop(0);
+  if (events.fetch_add(1, std::memory_order_relaxed) >= most_here) return drop(0);
   // The newline in front ends a line that the system has not written to its end.
   const auto line = fmt::format(
       "\n{{\"ns\":{},\"tid\":{},\"ph\":\"{}\",\"cat\":\"{}\",\"name\":{}{}}}\n", at.count(),
@@ -81,7 +82,8 @@ std::string with_task(const void* task) {
 
 }  // namespace
 
-void start(const std::filesystem::path& raw_file) {
+void start(const std::filesystem::path& raw_file, std::int64_t most) {
+  most_here = most;
   constexpr int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
   count_file = ::open(raw_file.c_str(), flags | O_TRUNC, 0600);
   events_file = ::open(raw_file.c_str(), flags | O_APPEND, 0600);

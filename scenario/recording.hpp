@@ -11,7 +11,7 @@
 
 namespace scenario::recording {
 
-/// So many events are kept; the rest is counted.
+/// So many events are kept, unless start() says otherwise; the rest is counted.
 inline constexpr std::int64_t most_events = 100'000;
 
 namespace detail {
@@ -38,7 +38,7 @@ void destroyed(const void* task, std::string_view name) noexcept;
 /// From here on each event goes to that file, which is made anew. Called once, by the one thread
 /// that there is. A file that cannot be written stays without its first line, and nothing is
 /// recorded: the parent sees that.
-void start(const std::filesystem::path& raw_file);
+void start(const std::filesystem::path& raw_file, std::int64_t most = most_events);
 
 inline bool is_on() noexcept {
   return detail::is_on;

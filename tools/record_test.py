@@ -53,6 +53,20 @@ class Recordings(unittest.TestCase):
                                                   + whole["traceEvents"][position + 1:])
                         self.assertNotEqual(record.findings(changed), [])
 
+    def test_what_is_opened_or_closed_twice_or_by_another_name_is_found(self):
+        """Of the kinds that have an id."""
+        for name in "mutex-wrong-thread", "correct-relogin", "step-2":
+            whole = committed(name)
+            for position, event in enumerate(whole["traceEvents"]):
+                wrong = {"b": [[event, event]],
+                         "e": [[event, event], [{**event, "name": "another"}]]}
+                for instead in wrong.get(event["ph"], []):
+                    with self.subTest(name, position=position):
+                        changed = dict(whole)
+                        changed["traceEvents"] = (whole["traceEvents"][:position] + instead
+                                                  + whole["traceEvents"][position + 1:])
+                        self.assertNotEqual(record.Recording(changed).wrong, [])
+
     def test_disorder_and_wrong_numbers_are_found(self):
         recording = committed("arc-leak")
         recording["traceEvents"][9]["ts"] = 1e9

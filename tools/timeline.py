@@ -268,6 +268,9 @@ class Panel:
         self.head = f"{spec['head']}: {run.program}"
         if run.experiment != spec["head"].lower():  # as of a lesson's half
             self.head += f", {run.experiment}"
+        if run.dropped and "to" not in spec:
+            raise Wrong(f"{self.whose}: dropped {run.dropped} events: record a shorter run, or "
+                        "choose 'to'")
         self.from_event = run.find(spec["from"], self.whose) if "from" in spec else run.events[0]
         self.to_event = run.find(spec["to"], self.whose) if "to" in spec else run.events[-1]
         self.zero = run.find(spec.get("zero", {"what": "logout begins"}), self.whose)
@@ -449,7 +452,8 @@ class Panel:
             is_shown = suspension.before and suspension.before.end in self.shown
             words = self.lane_words(suspension)[0 if is_shown else -1]
             room = 4 * BEND + (2 * RIBBON if suspension.holds else 8)
-            is_told = is_shown or suspension.holds or suspension.end == NEVER and not suspension.since_before
+            is_told = is_shown or suspension.destroyed or suspension.holds or (
+                suspension.end == NEVER and not suspension.since_before)
             if t1 > t0 and (suspension.before or is_told):
                 axis.need(t0, t1, room + (text_width(words) if is_told else 0), words)
             if suspension.holds and suspension.before:
@@ -501,11 +505,16 @@ class Panel:
             self._ribbon(hold)
         for suspension in self.suspensions:
             self._lane(suspension)
+        self.beats = [-99]
+        for span in self.spans:  # behind the turns in it
+            if span.begin.thread != "window":
+                self._span(span)
         for bar in self.bars:
             self._bar(bar)
         self._window()
         for span in self.spans:
-            self._span(span)
+            if span.begin.thread == "window":
+                self._span(span)
         self._rungs()
         self._note()
 
@@ -645,7 +654,7 @@ class Panel:
                                  "", "tint")
 
     def _window(self):
-        canvas, self.beats = self.canvas, [-99]
+        canvas = self.canvas
         for event in self.events():
             if event.what == "heartbeat" and self.x(event.t) - self.beats[-1] >= 4:
                 self.beats.append(self.x(event.t))

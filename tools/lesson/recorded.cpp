@@ -14,8 +14,9 @@ namespace recording = scenario::recording;
 namespace recorded {
 
 std::string task_name(std::string_view arguments) {
-  const auto begin = arguments.find_first_not_of(' ', arguments.find(',') + 1);
-  std::string name(arguments.substr(begin, arguments.find('(', begin) - begin));
+  arguments.remove_prefix(std::min(arguments.find(',') + 1, arguments.size()));
+  arguments = arguments.substr(0, arguments.find('('));
+  std::string name(arguments.substr(arguments.find_last_of(" .>:") + 1));
   std::ranges::replace(name, '_', ' ');
   return name;
 }
@@ -59,18 +60,19 @@ struct Start {
   Start() {
     const char* const file = std::getenv("RECORDING");
     if (file == nullptr) return;
-    recording::start(file);
+    recording::start(file, 150);  // more than a picture shows
     recording::name_thread("main");
     if (recording::is_on()) static Facts facts;
   }
 } start;
 
-/// Of the steps, and of a lesson in which logout() is no coroutine.
-bool is_logout(void* function) noexcept {
+/// What a function is as a span, by its name in the program; empty: none.
+std::string_view span_of(void* function) noexcept {
   Dl_info found;
-  if (::dladdr(function, &found) == 0 || found.dli_sname == nullptr) return false;
+  if (::dladdr(function, &found) == 0 || found.dli_sname == nullptr) return "";
   const std::string_view name = found.dli_sname;
-  return name.starts_with("_Z7log_out") || name.starts_with("_Z6logoutR7Session");
+  if (name.starts_with("_Z7log_out") || name.starts_with("_Z6logoutR7Session")) return "logout";
+  return name.starts_with("_Z10on_sigterm") ? "shutdown" : "";
 }
 
 }  // namespace
@@ -78,8 +80,10 @@ bool is_logout(void* function) noexcept {
 
 // The compiler calls these in what it compiles with -finstrument-functions.
 extern "C" void __cyg_profile_func_enter(void* function, void*) {
-  if (recorded::is_logout(function)) recording::span_begins(function, "logout");
+  if (const auto span = recorded::span_of(function); !span.empty())
+    recording::span_begins(function, span);
 }
 extern "C" void __cyg_profile_func_exit(void* function, void*) {
-  if (recorded::is_logout(function)) recording::span_ends(function, "logout");
+  if (const auto span = recorded::span_of(function); !span.empty())
+    recording::span_ends(function, span);
 }
