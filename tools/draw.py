@@ -9,7 +9,8 @@
 A story (docs/pictures/stories/NAME.json) has a title, the panels with a recording of
 docs/recordings/ each, and questions. It names an event by what is true of it, for example
 {"what": "lock released", "elsewhere": true}; "nth", "after" and "before" choose among several. An
-event that is not in the recording is an error, as are words that do not fit.
+event that is not in the recording is an error, as are words that do not fit. A panel that has "every"
+gives each turn a bar and its name; otherwise those do that "show" names, and where something happens.
 docs/pictures/sources.json says which source line an event comes from. The same input gives the same
 bytes.
 
