@@ -26,7 +26,7 @@ SCHEMA = FOLDER / "recording.schema.json"
 PROGRAMS = ["arc_problem", "mutex_problem", "correct_example", "scope_example"]
 SKIPPED = 77
 
-# One event is enough to see how events are handled, and a twentieth of a second to see a deadline.
+# One event is enough to see how events are handled, and a tenth of a second to see a deadline.
 CURATED = {
     "arc-leak": ("arc_problem", "leak"),
     "arc-forced-stop": ("arc_problem", "forced-stop"),
@@ -47,7 +47,7 @@ SOURCES = {**{f"lesson-{name[:2]}-{side}": f"{side}-example/lessons/{name}.cpp"
               for name in LESSONS for side in ("broken", "correct")},
            **{f"step-{name[0]}": f"correct-example/from_scratch/{name}.cpp" for name in STEPS}}
 ONE_EVENT = '{"room": "#coffee:example.org", "sender": "@ana:example.org", "ts": 1, "body": "hello"}\n'
-CURATED_DEADLINE_MS = 50
+CURATED_DEADLINE_MS = 100
 
 
 class Failed(Exception):

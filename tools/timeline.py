@@ -150,16 +150,6 @@ class Axis:
         (t0, x0), (t1, x1) = self.knots[at - 1:at + 1]
         return x0 + (x1 - x0) * (t - t0) / (t1 - t0)
 
-    def ticks(self):
-        nice = [sign * step * 10.0 ** power for power in range(1, 7) for step in (1, 2, 5)
-                for sign in (1, -1)]
-        chosen = [0.0]
-        for t in sorted(nice, key=lambda t: -abs(t)):
-            inside = self.knots[0][0] <= t <= self.knots[-1][0] and LEFT + 16 < self(t) < RIGHT - 24
-            if inside and all(abs(self(t) - self(other)) > 74 for other in chosen):
-                chosen.append(t)
-        return sorted(chosen)
-
 
 # ---- the canvas -------------------------------------------------------------------------------
 
@@ -739,12 +729,17 @@ class Panel:
             yield "late"
         if any(suspension.destroyed for suspension in self.suspensions):
             yield "cross"
+        if self.rungs:
+            yield "rung"
+        if any(bar.name not in self.names and not bar.key for bar in self.bars):
+            yield "other"
 
 
 LEGEND = {"task": "a task runs", "lane": "a task is suspended, on no thread",
           "over": "the guard is held", "blocked": "a thread is blocked", "end": "the task ends",
           "late": "after its session's end", "beat": "the window's heartbeat",
-          "gone": "a thread ends", "cross": "destroyed"}
+          "gone": "a thread ends", "cross": "destroyed", "rung": "a rung is reached",
+          "other": "another handler runs"}
 
 
 def legend(canvas, kinds, y):
@@ -754,7 +749,7 @@ def legend(canvas, kinds, y):
         words = LEGEND[kind]
         if x + 24 + text_width(words) > RIGHT + 8:
             x, y = LEFT, y + LINE + 2
-        if kind in ("task", "late", "blocked"):
+        if kind in ("task", "late", "blocked", "other"):
             if kind == "blocked":
                 canvas.box(x, y - 7, x + 18, y + 7, "tint")
             canvas.box(x, y - 7, x + 18, y + 7, kind)
@@ -766,6 +761,8 @@ def legend(canvas, kinds, y):
             canvas.line(x, y, x + 18, y, kind)
         elif kind == "gone":
             canvas.box(x + 5, y - 4, x + 13, y + 4, kind, 0)
+        elif kind == "rung":
+            canvas.circle(x + 9, y, 4.5, kind)
         elif kind == "cross":
             canvas.path(f"M{n(x + 4)} {n(y - 5)}l10 10m0 -10l-10 10", kind)
         else:
@@ -824,12 +821,9 @@ class Picture:
         y += 12
         self.curtain.append(y)
         canvas.line(LEFT, y, RIGHT, y, "axis")
-        for t in axis.ticks():
-            canvas.line(axis(t), y, axis(t), y + 5, "beat")
-            words = f"{t / 1000:g} ms".replace("-", "−") if t else "0"
-            canvas.centred(axis(t), y + 17, words, "halo quiet")
-        y += 17 + LINE
-        canvas.text(LEFT, y, f"from {zero_words} on; not to scale: only the order is exact",
+        canvas.path(f"M{n(RIGHT - 6)} {n(y - 4)}l6 4l-6 4", "axis")
+        y += LINE
+        canvas.text(LEFT, y, f"time from {zero_words} on, not to scale: the order is exact",
                     "halo quiet")
         kinds = {kind: True for panel in panels for kind in panel.kinds()}
         y = legend(canvas, kinds, y + LINE + 6)
