@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Records runs of the experiments, and checks recordings.
 
-    tools/record.py --curated             record anew what the pictures are drawn from
+    tools/record.py --curated [NAME...]   record anew what the pictures are drawn from, or these of it
     tools/record.py --fresh FOLDER        record each experiment of each program there, and check it
+    tools/record.py --fresh-sources FOLDER  the same of the lessons and steps that have a picture
     tools/record.py --check PATH...       that recordings are well-formed, and show what they are for
     tools/record.py --schema PATH...      that they are what docs/recordings/recording.schema.json says
 
@@ -648,10 +649,14 @@ def check_schema(files):
     return 1 if wrong else 0
 
 
-def record_all(binaries, folder, times):
+def empty(folder):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.json"):
         old.unlink()
+
+
+def record_programs(binaries, folder, times):
+    empty(folder)
     files = []
     for program in PROGRAMS:
         listed = subprocess.run([binaries / program, "--list", "--json"], capture_output=True,
@@ -661,6 +666,12 @@ def record_all(binaries, folder, times):
                 name = experiment["name"] + (f"-{number + 1}" if times > 1 else "")
                 files.append(folder / f"{program}-{name}.json")
                 record(binaries, program, experiment["name"], files[-1])
+    return check(files)
+
+
+def record_sources(binaries, folder, times):
+    empty(folder)
+    files = []
     for source in SOURCES:
         for number in range(times):
             files.append(folder / (source + (f"-{number + 1}" if times > 1 else "") + ".json"))
@@ -668,16 +679,23 @@ def record_all(binaries, folder, times):
     return check(files)
 
 
-def record_curated(binaries):
+def record_curated(binaries, names):
+    for name in names:
+        if name not in CURATED and name not in SOURCES:
+            raise Failed(f"there is no recording {name}")
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder) / "events.ndjson"
         events.write_text(ONE_EVENT, encoding="utf-8")
         files = []
         for name, (program, experiment) in CURATED.items():
+            if names and name not in names:
+                continue
             files.append(FOLDER / f"{name}.json")
             record(binaries, program, experiment, files[-1],
                    [f"--events={events}", f"--deadline={CURATED_DEADLINE_MS}"])
         for name in SOURCES:
+            if names and name not in names:
+                continue
             files.append(FOLDER / f"{name}.json")
             record_source(binaries, name, files[-1])
     return check(files)
@@ -692,8 +710,9 @@ def main():
     parser = Arguments(prog="tools/record.py", allow_abbrev=False, description=__doc__,
                        formatter_class=argparse.RawDescriptionHelpFormatter)
     mode = parser.add_mutually_exclusive_group(required=True)
-    mode.add_argument("--curated", action="store_true")
+    mode.add_argument("--curated", nargs="*", metavar="NAME")
     mode.add_argument("--fresh", type=Path, metavar="FOLDER")
+    mode.add_argument("--fresh-sources", type=Path, metavar="FOLDER")
     mode.add_argument("--check", nargs="+", type=Path, metavar="PATH")
     mode.add_argument("--schema", nargs="+", type=Path, metavar="PATH")
     parser.add_argument("--times", type=int, default=1, metavar="N", help="with --fresh: each N times")
@@ -701,10 +720,12 @@ def main():
                         help="folder of the programs (default: build/release/bin)")
     arguments = parser.parse_args()
     try:
-        if arguments.curated:
-            return record_curated(arguments.bin)
+        if arguments.curated is not None:
+            return record_curated(arguments.bin, arguments.curated)
         if arguments.fresh:
-            return record_all(arguments.bin, arguments.fresh, arguments.times)
+            return record_programs(arguments.bin, arguments.fresh, arguments.times)
+        if arguments.fresh_sources:
+            return record_sources(arguments.bin, arguments.fresh_sources, arguments.times)
         files = files_of(arguments.check or arguments.schema)
         return check(files) if arguments.check else check_schema(files)
     except (Failed, OSError) as error:

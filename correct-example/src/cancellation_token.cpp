@@ -12,8 +12,8 @@ namespace detail {
 
 // ---- Tokens
 
-bool TokenState::is_cancelled_above() const noexcept {
-  const TokenState* token = parent_;
+bool TokenState::is_cancelled_or_above() const noexcept {
+  const TokenState* token = this;
   while (!token->cancelled_.load(std::memory_order_acquire)) {
     token = token->parent_;
     if (token == nullptr) return false;

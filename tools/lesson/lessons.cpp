@@ -53,12 +53,12 @@ std::map<std::string, std::string> read_card(const fs::path& source, const Keys&
   if (!stream) refuse(source, "cannot be read");
   std::map<std::string, std::string> card;
   const boost::regex with_key(R"(// (\w+) {2,}(\S.*))");
-  std::string key = "head";
+  std::string current = "head";
   for (std::string line; std::getline(stream, line) && line.starts_with("//");) {
     boost::smatch match;
     const bool begins = boost::regex_match(line, match, with_key);
-    if (begins) key = match[1];
-    auto& text = card[key];
+    if (begins) current = match[1];
+    auto& text = card[current];
     if (!text.empty()) text += ' ';
     text += begins ? match[2].str() : boost::algorithm::trim_copy(line.substr(2));
   }

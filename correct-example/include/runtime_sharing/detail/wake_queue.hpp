@@ -172,8 +172,8 @@ class TokenState {
   TokenState& operator=(const TokenState&) = delete;
 
   bool is_cancelled() const noexcept {
-    return cancelled_.load(std::memory_order_acquire) ||
-           (parent_ != nullptr && is_cancelled_above());
+    return parent_ == nullptr ? cancelled_.load(std::memory_order_acquire)
+                              : is_cancelled_or_above();
   }
   bool cancel() noexcept;
 
@@ -196,7 +196,7 @@ class TokenState {
   }
   friend void intrusive_ptr_release(TokenState* token) noexcept;
 
-  bool is_cancelled_above() const noexcept;
+  bool is_cancelled_or_above() const noexcept;
 
   enum class Entered { yes, is_cancelled, queue_is_closed };
   Entered enter(TokenWaiter& waiter, WakeQueue& queue);
