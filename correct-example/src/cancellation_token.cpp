@@ -53,7 +53,7 @@ bool TokenWaiter::wait(WakeQueue& queue) {
 }
 
 TokenState::Entered TokenState::enter(TokenWaiter& waiter, WakeQueue& queue) {
-  waiter.queue_ = &queue;
+  waiter.queue_.store(&queue, std::memory_order_relaxed);
   for (;;) {
     TokenState* missing = nullptr;
     {

@@ -226,7 +226,7 @@ inline push(waiter, queue) {  // entered: the result
 
 inline enter(waiter, token, queue) {  // the waiter is in, or it is dropped
   //@ src/cancellation_token.cpp: TokenState::Entered TokenState::enter(TokenWaiter& waiter, WakeQueue& queue) {
-  //= waiter.queue_ = &queue;
+  //= waiter.queue_.store(&queue, std::memory_order_relaxed);
   //= for (;;) {
   do
   :: true ->

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 namespace runtime_sharing::detail {
@@ -30,6 +31,8 @@ class EndService final : public asio::execution_context::service {
   };
 
   explicit EndService(asio::execution_context& context) : service(context) {}
+  /// A service that is made while its context ends is not shut down otherwise.
+  ~EndService() override { EndService::shutdown(); }
 
   const std::shared_ptr<Listeners> listeners = std::make_shared<Listeners>();
 
@@ -44,7 +47,9 @@ class ExecutorTree final : public ScopeTree, public EndService::Hook {
         executor_(asio::require(executor, asio::execution::blocking.never)),
         listeners_(asio::use_service<EndService>(context()).listeners) {}
   ~ExecutorTree() override {
-    const std::lock_guard lock(listeners_->mutex);
+    const std::lock_guard lock(listeners_->mutex);  // the context does not end meanwhile
+    asio::any_io_executor().swap(executor_);
+    asio::any_io_executor().swap(work_);
     if (is_linked()) listeners_->trees.erase(listeners_->trees.iterator_to(*this));
   }
 
@@ -105,10 +110,11 @@ void EndService::shutdown() {
       const std::lock_guard lock(listeners->mutex);
       if (listeners->trees.empty()) return;
       ExecutorTree& first = listeners->trees.front();
-      listeners->trees.pop_front();
       tree = first.weak_from_this().lock();
+      if (tree) listeners->trees.pop_front();
     }
-    if (tree) static_cast<ExecutorTree&>(*tree).context_ends();
+    // Otherwise its destructor is under way, takes it out, and still needs the context.
+    tree ? static_cast<ExecutorTree&>(*tree).context_ends() : std::this_thread::yield();
   }
 }
 

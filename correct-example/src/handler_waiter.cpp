@@ -20,6 +20,8 @@ class HandlerQueueService final : public asio::execution_context::service {
 
   explicit HandlerQueueService(asio::execution_context& context)
       : service(context), queue(new HandlerQueue) {}
+  /// A service that is made while its context ends is not shut down otherwise.
+  ~HandlerQueueService() override { queue->shut_down(); }
 
   const boost::intrusive_ptr<HandlerQueue> queue;
 
@@ -47,8 +49,18 @@ void OperationCanceller::wait(WakeQueue& queue) noexcept {
   if (finished_ || !once_there_is_memory(attempt)) intrusive_ptr_release(this);
 }
 
+/// It changes nothing, and is ordered with finish() all the same: one of the two sees that the
+/// other has been there.
+void OperationCanceller::leave_if_finished() noexcept {
+  bool finished = false;
+  if (!finished_.compare_exchange_strong(finished, false)) leave();
+}
+
 void OperationCanceller::finish() noexcept {
-  finished_ = true;
+  if (!finished_.exchange(true)) leave();
+}
+
+void OperationCanceller::leave() noexcept {
   if (queue() != nullptr && queue()->remove(*this)) intrusive_ptr_release(this);
 }
 
@@ -66,18 +78,18 @@ void HandlerQueue::wake_up() noexcept {
   // What is dropped may be the last owner of the context, and needs that to the end.
   const boost::intrusive_ptr self(this);
   const auto owner = owner_.lock();
-  EntryList refused;
-  {
-    const ContextGate::Entry entry(gate_);
-    if (!entry) return;  // shut_down() has them
-    while (Waiter* const waiter = take()) {
-      if (!waiter->deliver()) refused.push_back(*waiter);
+  for (;;) {
+    Waiter* refused = nullptr;
+    {
+      const ContextGate::Entry entry(gate_);
+      if (!entry) return;  // shut_down() has them
+      while (refused == nullptr) {
+        Waiter* const waiter = take();
+        if (waiter == nullptr) return;
+        if (!waiter->deliver()) refused = waiter;
+      }
     }
-  }
-  while (!refused.empty()) {
-    auto& waiter = static_cast<Waiter&>(refused.front());
-    waiter.unlink();
-    waiter.drop();
+    refused->drop();
   }
 }
 

@@ -172,6 +172,7 @@ void RuntimeCore::start_blocking(std::string task_name, std::shared_ptr<Blocking
                                   its_call = std::move(call)]() mutable {
       self->run_blocking(its_entry, guard, std::move(its_call));
     });
+    if (task->interrupted) task->thread.interrupt();  // it came before there was a thread
   } catch (...) {
     blocking_.pop_front();
     throw;

@@ -49,7 +49,6 @@ std::shared_ptr<Runtime> detail::SlotState::try_start(boost::system::error_code&
   std::shared_ptr<Runtime> fresh;
   std::exception_ptr failure;
   try {
-    before.reset();
     fresh = Runtime::start(*options);
   } catch (...) {
     failure = std::current_exception();
@@ -60,6 +59,9 @@ std::shared_ptr<Runtime> detail::SlotState::try_start(boost::system::error_code&
   if (fresh) ++next.generation;
   present = fresh;
   started.notify_all();
+  lock.unlock();
+  before
+      .reset();  // joins the thread of its ladder, on which somebody may be waiting for this start
   if (failure) std::rethrow_exception(failure);
   return fresh;
 }

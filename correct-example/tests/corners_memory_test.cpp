@@ -14,12 +14,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
+#include <boost/thread/thread.hpp>
 #include <gmock/gmock.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <future>
 #include <latch>
 #include <memory>
 #include <new>
@@ -460,6 +462,32 @@ TEST(SpawnBlocking, ThatAShutdownOvertakesIsRefusedAndStartsNoThread) {
   EXPECT_EQ(runtime->scope().size(), 0u);
   EXPECT_EQ(owned.use_count(), 1);
   EXPECT_FALSE(called);
+}
+
+TEST(SpawnBlocking, AnInterruptionThatComesBeforeThereIsAThreadReachesTheCall) {
+  const HangGuard guard;
+  const auto runtime = Runtime::start({.threads = 1});
+  std::future<ShutdownReport> report;
+  std::function<void()> overtake = [&] {
+    if (report.valid() || runtime->scope().size() == 0) return;
+    report = std::async(std::launch::async, [&] { return runtime->shutdown({0ms, 10s, 10s}); });
+    runtime->token().cancelled(asio::use_future).get();
+    std::this_thread::sleep_for(20ms);  // by then the ladder has mostly interrupted the call
+  };
+
+  during_allocation = &overtake;
+  runtime->spawn_blocking(
+      "call",
+      [] {
+        for (;;) {
+          boost::this_thread::interruption_point();
+          std::this_thread::yield();
+        }
+      },
+      asio::detached);
+  during_allocation = nullptr;
+
+  EXPECT_EQ(report.get().reached, Rung::interrupt);
 }
 
 }  // namespace

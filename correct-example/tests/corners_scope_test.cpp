@@ -10,6 +10,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
 #include <gmock/gmock.h>
@@ -26,6 +27,7 @@
 #include <string_view>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -218,6 +220,97 @@ TEST(TaskScope, ThatWasNeverUsedRefusesToSpawnWhenItsContextHasEnded) {
   context.reset();
 
   EXPECT_EQ(refusal_of_spawn(scope), Errc::scope_closed);
+}
+
+/// Calls a function when it is destroyed, but not when it was moved from.
+template <typename Function>
+class AtItsEnd {
+ public:
+  explicit AtItsEnd(Function function) : function_(std::move(function)) {}
+  AtItsEnd(AtItsEnd&& other) noexcept : function_(std::exchange(other.function_, std::nullopt)) {}
+  AtItsEnd& operator=(AtItsEnd&&) = delete;
+  ~AtItsEnd() {
+    if (function_) (*function_)();
+  }
+
+ private:
+  std::optional<Function> function_;
+};
+
+TEST(TaskScope, MadeWhileItsContextEndsRefusesToSpawn) {
+  std::optional<TaskScope> scope;
+  {
+    asio::io_context context;
+    asio::post(context,
+               [end = AtItsEnd([&] { scope.emplace("late", context.get_executor()); })] {});
+  }
+
+  EXPECT_FALSE(scope->try_spawn("task", wait_for_ever));
+}
+
+TEST(CancellationToken, DestroysAHandlerThatBeginsToWaitWhileItsContextEnds) {
+  const CancellationToken token;
+  const auto owned = std::make_shared<int>();
+  {
+    asio::io_context context;
+    asio::post(context, [end = AtItsEnd([&] {
+                           token.cancelled(asio::bind_executor(context, [owned](error_code) {}));
+                         })] {});
+  }
+
+  EXPECT_EQ(owned.use_count(), 1);
+  token.cancel();
+}
+
+/// The executor of a strand; its last copy takes its time to go, as a thread does that is preempted
+/// there.
+class SlowToGo {
+ public:
+  SlowToGo(asio::io_context& context, std::atomic<bool>& goes, std::atomic<bool>& gone)
+      : strand_(asio::make_strand(context)), last_(new int(), [&](const int* copies) {
+          goes = true;
+          std::this_thread::sleep_for(100ms);  // widens what must not be there
+          gone = true;
+          delete copies;
+        }) {}
+
+  asio::execution_context& query(asio::execution::context_t property) const noexcept {
+    return asio::query(strand_, property);
+  }
+  SlowToGo require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
+  template <typename Function>
+  void execute(Function&& function) const {
+    asio::require(strand_, asio::execution::blocking.never)
+        .execute(std::forward<Function>(function));
+  }
+  friend bool operator==(const SlowToGo& a, const SlowToGo& b) noexcept {
+    return a.strand_ == b.strand_;
+  }
+
+ private:
+  asio::strand<asio::io_context::executor_type> strand_;
+  std::shared_ptr<int> last_;
+};
+
+TEST(TaskScope, ItsLastHandleMayGoWhileTheContextEnds) {
+  const HangGuard guard;
+  std::optional<asio::io_context> context(std::in_place);
+  std::atomic<bool> goes{false};
+  std::atomic<bool> gone{false};
+  TaskHandle handle;
+  {
+    TaskScope scope("scope", asio::any_io_executor(SlowToGo(*context, goes, gone)));
+    handle = scope.spawn("task", []() -> asio::awaitable<void> { co_return; });
+    scope.close();
+    context->run();
+  }
+
+  std::thread foreign([last = std::move(handle)]() mutable { last = TaskHandle(); });
+  while (!goes) std::this_thread::yield();
+  context.reset();
+
+  EXPECT_TRUE(gone);
+  foreign.join();
 }
 
 TEST(TaskScope, BelowAScopeWhoseContextHasEndedRefusesToSpawn) {

@@ -10,6 +10,7 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/compose.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
@@ -28,6 +29,8 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace {
 
@@ -225,6 +228,32 @@ TEST(CancelOn, AnOperationThatWasDestroyedIsCancelledNoMore) {
 
   EXPECT_EQ(keeper.cancelled(), 0);
   runtime->shutdown();
+}
+
+/// An operation that completes where its handler's executor is: the context if it has none.
+template <typename CompletionToken>
+void async_arrive(asio::io_context& context, CompletionToken&& completion_token) {
+  asio::async_compose<CompletionToken, void()>(
+      [started = false](auto& self) mutable {
+        if (!std::exchange(started, true)) return asio::post(std::move(self));
+        self.complete();
+      },
+      completion_token, context);
+}
+
+TEST(CancelOn, OfTwoTokensLeavesAHandlerWithoutAnExecutorWhereItsOperationIs) {
+  const HangGuard guard;
+  asio::io_context context;
+  const CancellationToken session;
+  const CancellationToken request;
+  std::thread::id called_on;
+
+  async_arrive(context, cancel_on(session, cancel_on(request, [&called_on] {
+                                    called_on = std::this_thread::get_id();
+                                  })));
+  context.run();
+
+  EXPECT_EQ(called_on, std::this_thread::get_id());
 }
 
 TEST(CancelOn, AnOperationThatIsPendingIsCancelledOnce) {

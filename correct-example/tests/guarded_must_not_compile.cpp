@@ -68,5 +68,9 @@ void use() {
   guarded.with([](Value& value) { return std::ref(value.front()); });
 #elif defined(BUFFER)
   guarded.with([](Value& value) { return boost::asio::buffer(value.front()); });
+#elif defined(DYNAMIC_BUFFER)
+  guarded.with([](Value& value) { return boost::asio::dynamic_buffer(value.front()); });
+#elif defined(HANDLE)
+  guarded.with([](Value&) { return std::coroutine_handle<>(); });
 #endif
 }

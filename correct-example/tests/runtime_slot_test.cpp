@@ -28,6 +28,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using boost::system::error_code;
 using boost::system::system_error;
+using runtime_sharing::CancellationCallback;
 using runtime_sharing::CancellationToken;
 using runtime_sharing::Errc;
 using runtime_sharing::Rung;
@@ -186,6 +187,32 @@ TEST(RuntimeSlotLifecycle, ALoginThatWouldWaitForItsOwnThreadIsRefused) {
                          .get();
 
   EXPECT_EQ(error, boost::system::errc::resource_deadlock_would_occur);
+}
+
+TEST(RuntimeSlotLifecycle, ALoginInACallbackOnTheEndMayWaitForAnotherOne) {
+  RuntimeSlot slot({.threads = 1});
+  auto runtime = slot.start();
+  const Runtime* const old = runtime.get();
+  std::latch callback_runs{1};
+  error_code refusal;
+  const CancellationCallback restart(runtime->ended(), [&] {
+    callback_runs.count_down();
+    while (slot.current().get() == old) std::this_thread::yield();  // the other login has begun
+    try {
+      slot.start();
+    } catch (const boost::system::system_error& error) {
+      refusal = error.code();
+    }
+  });
+  auto report = runtime->async_shutdown({}, asio::use_future);
+  runtime.reset();
+  callback_runs.wait();
+
+  const auto fresh = slot.start();
+
+  report.get();
+  EXPECT_EQ(slot.current(), fresh);
+  EXPECT_EQ(refusal, Errc::runtime_running);
 }
 
 TEST(RuntimeSlotLifecycle, LogoutTwiceGetsOneReport) {

@@ -48,9 +48,8 @@ struct ReturnType<CompletionToken, Signatures...> {
   using return_type = typename asio::async_result<CompletionToken, Signatures...>::return_type;
 };
 
-/// Waits beside one operation and cancels that if the token is cancelled first. Everything but
-/// construction happens where the operation's handler runs. The handler has one reference, and the
-/// queue that it waits in another.
+/// Waits beside one operation and cancels that if the token is cancelled first, where the
+/// operation's handler runs. The handler has one reference, and the queue that it waits in another.
 class OperationCanceller : public HandlerWaiter,
                            public boost::intrusive_ref_counter<OperationCanceller> {
  public:
@@ -68,9 +67,12 @@ class OperationCanceller : public HandlerWaiter,
   void emit(asio::cancellation_type type) {
     if (!finished_) signal_.emit(type);
   }
-  /// Begins to wait, once the operation has begun. Takes over a reference.
-  virtual void begin() = 0;
+  /// Begins to wait, once the operation has begun: by then nothing may fail. Takes over a
+  /// reference.
+  virtual void begin() noexcept = 0;
   void wait(WakeQueue& queue) noexcept;
+  /// Leaves the queue if the operation was over before it was entered.
+  void leave_if_finished() noexcept;
   /// The operation is over, and what it has left in the slot is not touched any more. Its context
   /// may end with the operation in it: so it is called on any thread, and may be called again.
   void finish() noexcept;
@@ -80,9 +82,14 @@ class OperationCanceller : public HandlerWaiter,
     const boost::intrusive_ptr self(this, false);
     emit(asio::cancellation_type::terminal);
   }
-  void drop() noexcept override { intrusive_ptr_release(this); }
+  void drop() noexcept override {
+    finished_ = true;  // its queue is not asked any more
+    intrusive_ptr_release(this);
+  }
 
  private:
+  void leave() noexcept;
+
   asio::cancellation_signal signal_;
   std::atomic<bool> finished_{false};
 };
@@ -93,7 +100,7 @@ class OperationCancellerBy final : public OperationCanceller {
   OperationCancellerBy(boost::intrusive_ptr<TokenState> token, WayBack way_back)
       : OperationCanceller(std::move(token)), way_back_(std::move(way_back)) {}
 
-  void begin() override { way_back_.begin(boost::intrusive_ptr(this, false)); }
+  void begin() noexcept override { way_back_.begin(boost::intrusive_ptr(this, false)); }
 
   // One comes and goes with each bound operation: from the memory that Asio keeps for that.
   static void* operator new(std::size_t) { return Allocator().allocate(1); }
@@ -175,6 +182,10 @@ class CancelOnHandler {
 /// An operation that completes at once destroys whatever holds this: so everything is taken along.
 template <typename Initiation>
 struct InitiateCancelOn {
+  // Of the operation: for a handler that has none, and a cancel_on around this one.
+  using executor_type = asio::associated_executor_t<Initiation>;
+  executor_type get_executor() const noexcept { return asio::get_associated_executor(initiation); }
+
   Initiation initiation;
   boost::intrusive_ptr<TokenState> token;
 

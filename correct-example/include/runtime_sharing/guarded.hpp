@@ -28,13 +28,14 @@ concept HasCoAwait = requires(T&& value) { static_cast<T&&>(value).operator co_a
 
 template <typename T>
 concept CoroutineResult =
-    HasCoAwait<T> || requires { typename std::coroutine_traits<T>::promise_type; };
+    HasCoAwait<T> || requires { typename std::coroutine_traits<T>::promise_type; } ||
+    std::convertible_to<T, std::coroutine_handle<>>;
 
 /// Does not own what it leads to.
 template <typename T>
 concept Borrowed =
     std::ranges::view<T> || std::ranges::borrowed_range<T> || std::input_or_output_iterator<T> ||
-    std::convertible_to<T, boost::asio::const_buffer> ||
+    std::convertible_to<T, boost::asio::const_buffer> || boost::asio::is_dynamic_buffer<T>::value ||
     !std::same_as<std::unwrap_reference_t<T>, T>;
 
 /// What a result would carry out of the lock.
@@ -114,8 +115,9 @@ consteval bool needs_no_lock() {
 ///     copy or a `shared_ptr`;
 ///   - a view, an iterator, a borrowed range such as `string_view` and `span`, an Asio buffer.
 ///
-/// What the compiler cannot see is left to the reader: a pointer inside a class, or one stored
-/// through a capture.
+/// What the compiler cannot see is left to the reader: a pointer inside a class, such as
+/// `boost::reference_wrapper` or a container with a size among its template arguments, or one
+/// stored through a capture.
 ///
 /// Thread-safe. Calling with() inside with() on the same object is a deadlock.
 ///

@@ -33,7 +33,9 @@ boost::asio::awaitable<T> stay_able_to_wait(boost::asio::awaitable<T> work) {
 ///
 /// A token that is cancelled already: the work never starts. One that is cancelled meanwhile: the
 /// operation that the work is suspended in is cancelled, and the work is awaited to its end, since
-/// in C++ a coroutine that somebody else may resume cannot be dropped. Work that is deaf delays it.
+/// in C++ a coroutine that somebody else may resume cannot be dropped. Work that is deaf delays it,
+/// and so does work whose operation had its result just then: that operation is not ended, and
+/// nobody asks again. So work that goes from one operation to the next looks at the token as well.
 ///
 /// To be awaited in a task, or in another coroutine whose executor is a strand.
 ///

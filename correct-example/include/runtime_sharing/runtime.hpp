@@ -109,7 +109,7 @@ class Runtime {
   /// Calls a blocking function with arguments, both kept by value as std::thread does, on a
   /// Boost.Thread of its own, and completes on the handler's executor: an initiating function with
   /// the signature `void(std::exception_ptr, Result)` (Result default-constructible, as for
-  /// co_spawn), or `void(std::exception_ptr)` for a function without result. The completion token
+  /// co_spawn, and movable), or `void(std::exception_ptr)` for a function without result. The completion token
   /// is the last argument; without one it is use_awaitable.
   ///
   /// It is a task of the root scope; if it is refused like one, or gets no thread, that is its
@@ -134,7 +134,7 @@ class Runtime {
   /// shutdown can shorten its deadlines, never lengthen them.
   /// Throws system_error with std::errc::resource_deadlock_would_occur where it would wait for
   /// itself, on a thread of this runtime or in a callback that the shutdown has called, having
-  /// changed nothing; std::bad_alloc if there is no memory for the caller's copy of the report.
+  /// changed nothing. Waits for memory for the caller's copy of the report.
   ShutdownReport shutdown(Deadlines deadlines = {});
 
   /// The same without blocking, from anywhere, the runtime's own threads included: an initiating

@@ -69,7 +69,8 @@ class RuntimeSlot {
   /// shut it down.
   void close();
 
-  /// The runtime of the present generation; null before the first start() and after a shutdown.
+  /// The runtime of the present generation; null before the first start() and after shutdown()
+  /// of the slot.
   std::shared_ptr<Runtime> current() const;
 
   /// Shuts the present generation down and lets go of it, as Runtime::shutdown() does and with its

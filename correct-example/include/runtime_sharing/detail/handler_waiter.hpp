@@ -16,7 +16,6 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/execution.hpp>
 #include <boost/asio/execution/context.hpp>
@@ -146,9 +145,9 @@ class ByTask {
   explicit ByTask(CurrentTask& task) noexcept : task_(&task) { task.add_reference(); }
 
   WakeQueue& queue() const noexcept { return task_->queue(); }
-  /// Calls waiting->wait() where the handler runs: that is here.
+  /// Where the handler runs: so that cannot be done meanwhile.
   template <typename Waiting>
-  void begin(boost::intrusive_ptr<Waiting> waiting) const {
+  void begin(boost::intrusive_ptr<Waiting> waiting) const noexcept {
     waiting.detach()->wait(queue());
   }
   bool go_on_with(HandlerWaiter& waiter) {
@@ -168,17 +167,18 @@ class ByTask {
 template <typename Executor>
 class ByPost {
  public:
-  explicit ByPost(const Executor& executor) : executor_(tracked(executor)) {}
+  /// Throws std::bad_alloc.
+  explicit ByPost(const Executor& executor)
+      : executor_(tracked(executor)),
+        queue_(HandlerQueue::of(asio::query(executor, asio::execution::context))) {}
 
-  WakeQueue& queue() const {
-    return HandlerQueue::of(asio::query(executor_, asio::execution::context));
-  }
+  WakeQueue& queue() const noexcept { return queue_; }
+  /// Perhaps beside the handler, which may be done meanwhile.
   template <typename Waiting>
-  void begin(boost::intrusive_ptr<Waiting> waiting) const {
-    asio::dispatch(executor_, [waiting = std::move(waiting), way_back = *this]() mutable {
-      WakeQueue& queue = way_back.queue();
-      waiting.detach()->wait(queue);
-    });
+  void begin(boost::intrusive_ptr<Waiting> waiting) const noexcept {
+    const auto kept_alive = waiting;
+    waiting.detach()->wait(queue());
+    kept_alive->leave_if_finished();
   }
   bool go_on_with(HandlerWaiter& waiter) noexcept {
     const auto executor =
@@ -191,6 +191,7 @@ class ByPost {
     return asio::prefer(executor, asio::execution::outstanding_work.tracked);
   }
   std::decay_t<decltype(tracked(std::declval<const Executor&>()))> executor_;
+  WakeQueue& queue_;
 };
 
 /// Stands for a waiter in its handler's cancellation slot. Either of the two may go first; both

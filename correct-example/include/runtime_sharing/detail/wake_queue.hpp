@@ -78,7 +78,7 @@ class TokenWaiter : public Waiter {
   /// It was woken by WakeQueue::stop(), not by the token.
   bool was_stopped() const noexcept { return was_stopped_; }
   /// The queue that it waits, or has waited, in; null before.
-  WakeQueue* queue() const noexcept { return queue_; }
+  WakeQueue* queue() const noexcept { return queue_.load(std::memory_order_relaxed); }
 
  private:
   friend class CallbackNode;
@@ -86,7 +86,7 @@ class TokenWaiter : public Waiter {
   friend class WakeQueue;
 
   const boost::intrusive_ptr<TokenState> token_;  // keeps the lane that it stands in
-  WakeQueue* queue_ = nullptr;                    // kept by the lane, while it stands in one
+  std::atomic<WakeQueue*> queue_{nullptr};        // kept by the lane, while it stands in one
   bool was_stopped_ = false;
 };
 
