@@ -748,6 +748,45 @@ class TableOfFacts(Repository):
         self.assert_wrong("`owners_left 1`: the output above shows 2 or 0")
 
 
+class HalvesOfALesson(Repository):
+    HALVES = """\
+07 a word that varies · "twice"
+
+                             broken                    correct
+  capture                    destroyed twice (varies)  destroyed once
+  rows                       9 (at least 9)            0
+
+broken   as documented
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.given()
+
+    def given(self, on_page=HALVES):
+        self.documented_program("lesson", {"program": "lesson", "experiments": [
+            {"name": "07-broken", "summary": "",
+             "facts": {"capture": {"varies": "a compiler"}, "rows": {"at_least": 9}}},
+            {"name": "07-correct", "summary": "",
+             "facts": {"capture": {"is": "destroyed once"}, "rows": {"is": 0}}}]},
+            f"cat <<'end'\n{self.HALVES}end")
+        self.write("docs/page.md", f"<!-- run: lesson -->\n```text\n{on_page}```\n")
+
+    def test_may_have_values_of_another_width_only_where_they_may_be_others(self):
+        self.assert_true()
+        for old, new in (("destroyed twice (varies)  ", "destroyed once (varies)   "),
+                         ("9 (at least 9)            ", "1000 (at least 9)         ")):
+            self.given(self.HALVES.replace(old, new))
+            self.assert_true()
+        self.given()
+        self.assert_each_wrong([self.page_text().replace(old, new) for old, new in (
+            ("  destroyed once", "  destroyed twice"), ("  destroyed once", " destroyed once"),
+            ("twice (varies)", "twice"), ("(at least 9)            0", "(at least 9)            1"),
+            ("9 (at least 9)", "8 (at least 9)"), ("  rows    ", "  rows   "),
+            ("broken                    correct", "broken                   correct"))],
+            "1: differs from what 'lesson' prints")
+
+
 class Falsified(Repository):
     """What tools/falsified_pages_test.py says of a check that is as it should be, and of others."""
 

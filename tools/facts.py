@@ -27,6 +27,8 @@ ROW = re.compile(r"^\|.*", re.M)
 HALVES = re.compile(r"^(?P<number>\d\d) .* · .*\n\n +(?P<heads>(?:broken|correct)(?: +correct)?)$", re.M)
 HALVES_ROW = re.compile(r"^  (?P<name>\w+)(?P<cells>(?: +\S+(?: \S+)*)+)$", re.M)
 HALVES_CELL = re.compile(r"(?P<value>\S+(?: \S+)*?)(?: \((?:at least|at most) [^)]*\)| \(varies\))?(?=  |$)")
+# Behind such a value: as wide as the value leaves room for.
+HALVES_PADDING = re.compile(r"( \((?:at least|at most) [^)]*\)| \(varies\)|) {2,}")
 CELL = re.compile(r"\| (?:\*\*)?(?P<value>[^|]*?)(?: !\*\*)? (?=\|)")
 
 
@@ -154,8 +156,12 @@ class Documentation:
     @functools.cache
     def form(self, program, text):
         """The output without what may differ from run to run."""
+        halves = HALVES.match(text)
         for fact in reversed(self.facts_in(program, text)):
-            text = text[:fact.begin] + fact.form() + text[fact.end:]
+            form, rest = fact.form(), text[fact.end:]
+            if halves and form != fact.text and (padding := HALVES_PADDING.match(rest)):
+                rest = f"{padding[1]}  {rest[padding.end():]}"
+            text = text[:fact.begin] + form + rest
         return text
 
     @functools.cache
