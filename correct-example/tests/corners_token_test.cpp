@@ -155,8 +155,11 @@ asio::awaitable<void> dispatch_inline(CancellationToken token) {
   }
 }
 
-// BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING does not reach the frames of coroutines, so it is the
-// scribbling above that makes a late look at a frame a crash, or a report of AddressSanitizer.
+// Asio uses the memory of frames again, so it is the scribbling above that makes a late look at a
+// frame a crash, or a report of AddressSanitizer. What switches it off for all that Asio recycles
+// is, for the whole build, BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=0; for frames alone it is
+// BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING, and BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING is
+// not.
 TEST(CancelOn, AnOperationOfATaskMayCompleteInline) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 1});
