@@ -19,6 +19,7 @@
 #include <atomic>
 #include <latch>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -27,6 +28,9 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using runtime_sharing::cancel_on;
 using runtime_sharing::CancellationToken;
+
+// The waiter knows one, and tells it when it goes.
+static_assert(!std::is_copy_constructible_v<runtime_sharing::detail::BySlot<int>>);
 
 TEST(CancellationToken, CopiesAreOneTokenAndAChildIsAnother) {
   const CancellationToken token;

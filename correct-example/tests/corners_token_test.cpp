@@ -381,4 +381,52 @@ TEST(CancellationToken, KeepsAnOverAlignedHandlerOfAnyOtherContextWhereItWantsTo
   EXPECT_EQ(misplaced, 0);
 }
 
+TEST(CancellationToken, CompletesAHandlerThatATaskBindsToAnotherContextThere) {
+  asio::io_context context;
+  asio::io_context window;
+  TaskScope scope("scope", context.get_executor());
+  const CancellationToken token;
+  bool told = false;
+  scope.spawn("task", [&]() -> asio::awaitable<void> {
+    const asio::any_io_executor executor = window.get_executor();
+    token.cancelled(asio::bind_executor(executor, [&](error_code) { told = true; }));
+    co_return;
+  });
+  context.run();
+
+  token.cancel();
+  context.restart();
+  context.run();
+  EXPECT_FALSE(told);
+  window.run();
+
+  EXPECT_TRUE(told);
+}
+
+TEST(CancellationToken, CompletesAHandlerThatATaskBindsToAnotherTaskInTheCodeOfThat) {
+  asio::io_context context;
+  TaskScope scope("scope", context.get_executor());
+  const CancellationToken token;
+  asio::any_io_executor other;
+  bool inside_of_the_other = false;
+  scope.spawn("other", [&]() -> asio::awaitable<void> {
+    other = co_await asio::this_coro::executor;
+    co_await token.cancelled();
+  });
+  scope.spawn("task", [&]() -> asio::awaitable<void> {
+    token.cancelled(asio::bind_executor(other, [&](error_code) {
+      other.execute([&] { inside_of_the_other = true; });
+      EXPECT_TRUE(inside_of_the_other);
+    }));
+    co_return;
+  });
+  context.poll();
+
+  token.cancel();
+  context.run();
+  other = {};
+
+  EXPECT_TRUE(inside_of_the_other);
+}
+
 }  // namespace

@@ -1,5 +1,6 @@
 // What happens when memory or threads run out.
 
+#include "correct-example/tests/endless_tasks.hpp"
 #include "correct-example/tests/failing_system.hpp"
 #include "runtime_sharing/runtime_slot.hpp"
 
@@ -9,13 +10,18 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
 #include <boost/thread/exceptions.hpp>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -28,6 +34,8 @@ using runtime_sharing::Runtime;
 using runtime_sharing::RuntimeSlot;
 using runtime_sharing::ShutdownReport;
 using runtime_sharing::TaskScope;
+using testing::ElementsAre;
+using testing::HasSubstr;
 
 /// Calls `attempt` with the first allocation failing, then the second, and so on, until it gets
 /// through; `check` after each failure. Returns how often it failed.
@@ -147,6 +155,22 @@ TEST(FaultInjection, CancelOfARuntimesTasksAllocatesNothing) {
   allocations_until_failure = -1;
 
   EXPECT_TRUE(was_first);
+  EXPECT_EQ(runtime->shutdown({std::chrono::seconds(10), {}, {}}).reached, Rung::wait);
+}
+
+TEST(FaultInjection, ACancelAllocatesNothingHoweverManyThereWereBefore) {
+  const auto runtime = Runtime::start({.threads = 1});
+
+  for (int i = 0; i < 1000; ++i) {
+    const CancellationToken token;
+    runtime->spawn("task", [token]() -> asio::awaitable<void> { co_await token.cancelled(); });
+    asio::post(runtime->get_executor(), asio::use_future).get();
+
+    allocations_until_failure = 0;
+    token.cancel();
+    allocations_until_failure = -1;
+  }
+
   EXPECT_EQ(runtime->shutdown({std::chrono::seconds(10), {}, {}}).reached, Rung::wait);
 }
 
@@ -363,6 +387,31 @@ TEST(FaultInjection, AnAsyncShutdownThatGetsNoThreadSaysSoAndCanBeCalledAgain) {
   EXPECT_THROW(refused.get(), boost::system::system_error);
   EXPECT_FALSE(runtime->token().is_cancelled());
   EXPECT_TRUE(runtime->async_shutdown({}, asio::use_future).get().graceful());
+}
+
+/// On its own thread the destructor leaves the shutdown to another one, and the system has none.
+TEST(FaultInjection, ARuntimeThatIsDroppedAndGetsNoThreadForItsShutdownIsStopped) {
+  const auto left = std::make_shared<std::promise<void>>();
+  const auto warnings = std::make_shared<std::vector<std::string>>();
+  auto runtime = Runtime::start(
+      {.threads = 1,
+       .on_thread_stop = [left] { left->set_value(); },
+       .on_warning = [warnings](std::string_view warning) { warnings->emplace_back(warning); }});
+  auto owned = std::make_shared<int>();
+  const std::weak_ptr<int> observed = owned;
+  runtime->spawn("deaf task", [owned = std::move(owned)] { return wait_for_ever(); });
+  const auto executor = runtime->get_executor();
+
+  asio::post(executor, [last_owner = std::move(runtime)]() mutable {
+    threads_until_failure = 0;
+    last_owner.reset();
+    threads_until_failure = -1;
+  });
+
+  ASSERT_EQ(left->get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_TRUE(observed.expired());
+  EXPECT_THAT(*warnings, ElementsAre(HasSubstr("was dropped without shutdown()"),
+                                     HasSubstr("it could only be stopped: ")));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -28,6 +29,9 @@ using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+// Its owners share one, and the last of them ends it.
+static_assert(!std::is_copy_constructible_v<Runtime>);
 
 /// Returns once every task spawned before has begun: the queue is fair on one thread.
 void let_tasks_begin(Runtime& runtime) {

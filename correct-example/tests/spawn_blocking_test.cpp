@@ -86,7 +86,6 @@ TEST(Runtime, ABlockingCallThatIgnoresInterruptionIsAbandonedByTheDeadline) {
   const auto runtime = Runtime::start({.threads = 1});
   std::latch blocking{1};
   std::latch release{1};
-  std::promise<void> returned;
   auto future = runtime->spawn_blocking(
       "deaf call",
       [&] {
@@ -99,6 +98,7 @@ TEST(Runtime, ABlockingCallThatIgnoresInterruptionIsAbandonedByTheDeadline) {
   const ShutdownReport report = runtime->shutdown({20ms, 20ms, 20ms});
 
   EXPECT_EQ(report.reached, Rung::abandon);
+  EXPECT_EQ(report.threads_abandoned, 1u);
   EXPECT_THAT(report.stragglers, ElementsAre(needing("deaf call", Rung::abandon)));
   release.count_down();
   EXPECT_NO_THROW(future.get());

@@ -28,6 +28,9 @@ using testing::ElementsAre;
 using testing::EndsWith;
 using testing::IsEmpty;
 
+// Each is entered once and left once: a copy would leave the handler around it, too.
+static_assert(!std::is_copy_constructible_v<checked::detail::CheckPolicy::Handler>);
+
 /// A finding that outlives its task.
 struct Finding {
   std::string task;

@@ -17,6 +17,7 @@
 #include <latch>
 #include <optional>
 #include <thread>
+#include <type_traits>
 
 namespace {
 
@@ -29,6 +30,9 @@ using runtime_sharing::Errc;
 using runtime_sharing::TaskScope;
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+// Its destructor closes and cancels: that of a copy would end the tasks of the original.
+static_assert(!std::is_copy_constructible_v<TaskScope>);
 
 TEST(TaskScope, RunsTheTaskAndKeepsItsCapturesAlive) {
   asio::io_context context;
@@ -43,6 +47,36 @@ TEST(TaskScope, RunsTheTaskAndKeepsItsCapturesAlive) {
 
   EXPECT_EQ(*owned, 7);
   EXPECT_EQ(owned.use_count(), 1);
+}
+
+/// An executor that counts the functions it is given.
+struct Counting {
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+  Counting require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
+  template <typename Function>
+  void execute(Function&& function) const {
+    ++*functions;
+    asio::require(context->get_executor(), asio::execution::blocking.never)
+        .execute(std::forward<Function>(function));
+  }
+  bool operator==(const Counting&) const noexcept = default;
+
+  asio::io_context* context;
+  int* functions;
+};
+
+TEST(TaskScope, GivesItsExecutorOneFunctionForEachTurnOfATask) {
+  asio::io_context context;
+  int functions = 0;
+  TaskScope scope("scope", Counting{&context, &functions});
+
+  scope.spawn("task", []() -> asio::awaitable<void> {
+    co_await asio::post(asio::use_awaitable);
+    co_await asio::post(asio::use_awaitable);
+  });
+  context.run();
+
+  EXPECT_EQ(functions, 3);
 }
 
 TEST(TaskScope, ATaskThatWaitsForATokenKeepsItsContextFromRunningOutOfWork) {
