@@ -1,5 +1,6 @@
 #include "runtime_sharing/cancellation_token.hpp"
 
+#include "correct-example/tests/hang_guard.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -17,7 +18,9 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <latch>
+#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -98,6 +101,19 @@ TEST(CancellationToken, AChainOfAHundredThousandIsCancelledAndDroppedWithoutRecu
   root.cancel();
 
   EXPECT_TRUE(leaf.is_cancelled());
+}
+
+TEST(CancellationToken, ALookAtADeepOneIsShortAfterTheFirst) {
+  const HangGuard guard(std::chrono::seconds(20));
+  const CancellationToken root;
+  auto deepest = root;
+  for (int depth = 0; depth < 100'000; ++depth) deepest = deepest.child_token();
+  root.cancel();
+
+  int cancelled = 0;
+  for (int look = 0; look < 1'000'000; ++look) cancelled += deepest.is_cancelled() ? 1 : 0;
+
+  EXPECT_EQ(cancelled, 1'000'000);
 }
 
 TEST(CancellationToken, WaitCompletesAtOnceIfAlreadyCancelledButNeverInline) {
@@ -372,6 +388,38 @@ TEST(CancelOn, RacesCompletionOnAStrandOfAPool) {
 
     ASSERT_EQ(completed, 1);
   }
+}
+
+/// What a token's lock and a queue's have to do.
+template <typename Mutex>
+void keeps_a_second_thread_out() {
+  Mutex mutex;
+  std::latch wants_in{1};
+  std::atomic<bool> is_in{false};
+  mutex.lock();
+  std::thread second([&] {
+    wants_in.count_down();
+    const std::lock_guard lock(mutex);
+    is_in = true;
+  });
+  wants_in.wait();
+
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_FALSE(is_in);
+    std::this_thread::yield();
+  }
+  mutex.unlock();
+  second.join();
+
+  EXPECT_TRUE(is_in);
+}
+
+TEST(ByteLock, KeepsASecondThreadOutUntilItIsUnlocked) {
+  keeps_a_second_thread_out<runtime_sharing::detail::ByteLock>();
+}
+
+TEST(AdaptiveMutex, KeepsASecondThreadOutUntilItIsUnlocked) {
+  keeps_a_second_thread_out<runtime_sharing::detail::AdaptiveMutex>();
 }
 
 }  // namespace

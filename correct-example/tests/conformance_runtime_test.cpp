@@ -7,6 +7,17 @@ using conformance::Conformance;
 using runtime_sharing::Runtime;
 using runtime_sharing::RuntimeSlot;
 
+TEST_F(Conformance, ARuntimesExecutorsAreEqualAndThoseOfTwoAreNot) {
+  const auto one = Runtime::start({.threads = 1});
+  const auto other = Runtime::start({.threads = 1});
+
+  EXPECT_TRUE(one->get_executor() == one->get_executor());
+  EXPECT_FALSE(one->get_executor() != one->get_executor());
+  EXPECT_FALSE(one->get_executor() == other->get_executor());
+  one->shutdown();
+  other->shutdown();
+}
+
 TEST_F(Conformance, RuntimeSpawnBlocking) {
   const auto runtime = Runtime::start({.threads = 1});
   conforms([&](auto&& completion) {

@@ -256,6 +256,52 @@ TEST(CancellationToken, MayBeCancelledByTheWarningThatAnotherOnesRefusedHandlerC
   EXPECT_EQ(owned.use_count(), 1);
 }
 
+/// An executor that holds up whoever gives it something, and loses that.
+struct HoldsUp {
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+  HoldsUp require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
+  template <typename Function>
+  void execute(Function&& function) const {
+    const auto lost = std::forward<Function>(function);
+    is_held_up->count_down();
+    go_on->wait();
+  }
+  bool operator==(const HoldsUp&) const noexcept = default;
+
+  asio::io_context* context;
+  std::latch* is_held_up;
+  std::latch* go_on;
+};
+
+TEST(CancellationToken, WhoeverIsWakingInAContextIsWaitedForByItsEnd) {
+  const HangGuard guard;
+  std::optional<asio::io_context> context(std::in_place);
+  std::latch is_held_up{1};
+  std::latch go_on{1};
+  const CancellationToken token;
+  token.cancelled(asio::bind_executor(HoldsUp{&*context, &is_held_up, &go_on}, [](error_code) {}));
+  std::thread canceller([&] { token.cancel(); });
+  is_held_up.wait();
+
+  std::latch ending{1};
+  std::atomic<bool> has_ended{false};
+  std::thread owner([&] {
+    ending.count_down();
+    context.reset();
+    has_ended = true;
+  });
+  ending.wait();
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_FALSE(has_ended);
+    std::this_thread::yield();
+  }
+  go_on.count_down();
+  canceller.join();
+  owner.join();
+
+  EXPECT_TRUE(has_ended);
+}
+
 TEST(AsyncShutdown, DestroysAHandlerThatIsTheLastOwnerOfAnotherRuntimeThatHasEnded) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 1});
@@ -399,6 +445,20 @@ TEST(Shutdown, KeepsItsDeadlinesWhenOnWarningBlocks) {
 
   EXPECT_EQ(report.threads_abandoned, 1u) << report;
   EXPECT_LT(report.took, 4s) << "it was waited for like a thread that is on its way";
+}
+
+TEST(Shutdown, KeepsItsDeadlinesWhenOnThreadStopBlocks) {
+  const HangGuard guard;
+  auto go_on = std::make_shared<std::latch>(1);
+  auto runtime = Runtime::start({.threads = 1, .on_thread_stop = [go_on] { go_on->wait(); }});
+
+  const ShutdownReport report = runtime->shutdown({20ms, 20ms, 20ms});
+  go_on->count_down();
+  runtime.reset();
+  wait_until([&] { return go_on.use_count() == 1; });  // the thread is gone
+
+  EXPECT_EQ(report.threads_abandoned, 1u) << report;
+  EXPECT_LT(report.took, 1s) << "it was waited for like a thread that destroys frames";
 }
 
 TEST(Shutdown, AbandonsAHandlerThatWasPostedToTheContextItselfAndBlocks) {

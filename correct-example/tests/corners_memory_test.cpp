@@ -6,6 +6,7 @@
 #include "correct-example/tests/hang_guard.hpp"
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/runtime.hpp"
+#include "runtime_sharing/suspension_checker.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
@@ -44,6 +45,7 @@ using runtime_sharing::Rung;
 using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 using runtime_sharing::TaskScope;
+using runtime_sharing::checked::Mutex;
 using testing::ElementsAre;
 
 /// Calls `act` with one allocation failing, the number that is given. True: there was such a one.
@@ -368,6 +370,41 @@ TEST(ShutdownWithoutMemory, DoesNotThrowWhenAllTasksHaveEnded) {
     EXPECT_FALSE(threw_at_the_end);
     runtime->shutdown(quick);
     return failed;
+  });
+}
+
+/// On a thread whose list of locks is still empty.
+template <typename LockAndUnlock>
+void takes_no_lock_that_it_cannot_note(LockAndUnlock lock_and_unlock) {
+  for_each_allocation([&](int number) {
+    bool failed = false;
+    std::thread([&] {
+      Mutex mutex("store");
+      failed = with_failing_allocation(number, [&] {
+        try {
+          lock_and_unlock(mutex);
+        } catch (const std::bad_alloc&) {
+          // Then it is not locked.
+        }
+      });
+      EXPECT_TRUE(mutex.try_lock());
+      mutex.unlock();
+    }).join();
+    return failed;
+  });
+}
+
+TEST(SuspensionCheckerWithoutMemory, TakesNoLockThatItCannotNote) {
+  takes_no_lock_that_it_cannot_note([](Mutex& mutex) {
+    mutex.lock();
+    mutex.unlock();
+  });
+}
+
+TEST(SuspensionCheckerWithoutMemory, TriesNoLockThatItCannotNote) {
+  takes_no_lock_that_it_cannot_note([](Mutex& mutex) {
+    EXPECT_TRUE(mutex.try_lock());
+    mutex.unlock();
   });
 }
 

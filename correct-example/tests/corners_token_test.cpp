@@ -95,6 +95,14 @@ TEST(CancellationToken, StaysAsSmallAsItWasWhenManyShortLivedContextsHaveListene
   });
 }
 
+TEST(CancellationToken, ThatAStopHasCancelledLeavesNothingBehind) {
+  expect_flat_memory([] {
+    std::stop_source source;
+    const CancellationToken linked(source.get_token());
+    source.request_stop();
+  });
+}
+
 /// Everything that keeps a bridged stop token alive, to be dropped from inside.
 struct BridgedStop {
   using Callback = std::stop_callback<std::function<void()>>;

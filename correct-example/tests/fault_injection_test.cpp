@@ -27,6 +27,7 @@
 namespace {
 
 namespace asio = boost::asio;
+using namespace std::chrono_literals;
 using runtime_sharing::CancellationToken;
 using runtime_sharing::DropGuard;
 using runtime_sharing::Rung;
@@ -205,6 +206,41 @@ TEST(FaultInjection, ASpawnWaitsForAnExecutorWithoutMemory) {
   EXPECT_EQ(scope.size(), 0u);
 }
 
+/// An executor that has no memory at first to say that there is work.
+struct Untracked {
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+  Untracked require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
+  Untracked require(asio::execution::outstanding_work_t::tracked_t) const {
+    if ((*refusals)-- > 0) throw std::bad_alloc();
+    return *this;
+  }
+  template <typename Function>
+  void execute(Function&& function) const {
+    context->get_executor().execute(std::forward<Function>(function));
+  }
+  bool operator==(const Untracked&) const noexcept = default;
+
+  asio::io_context* context;
+  int* refusals;
+};
+
+TEST(FaultInjection, ASpawnThatFailsGivesItsPlaceBack) {
+  asio::io_context context;
+  int refusals = 1;
+  TaskScope scope("scope", Untracked{&context, &refusals}, CancellationToken(), {.max_tasks = 1});
+  int ran = 0;
+  const auto run = [&ran]() -> asio::awaitable<void> {
+    ++ran;
+    co_return;
+  };
+
+  EXPECT_THROW(scope.spawn("without memory", run), std::bad_alloc);
+  scope.spawn("with memory", run);
+  context.run();
+
+  EXPECT_EQ(ran, 1);
+}
+
 TEST(FaultInjection, ACancelWaitsForAnExecutorWithoutMemory) {
   asio::io_context context;
   int refusals = 2;
@@ -302,6 +338,18 @@ TEST(FaultInjection, ALogoutHearsThatThereIsNoMemory) {
   EXPECT_TRUE(runtime->ended().is_cancelled());
 }
 
+TEST(FaultInjection, TheEndOfAScopeHearsThatThereIsNoMemory) {
+  asio::io_context window;
+  TaskScope scope("scope", window.get_executor());
+
+  const int failures = fail_each_allocation_of_an_operation(window, [&](auto handler) {
+    scope.async_shutdown({}, asio::bind_executor(window, handler));
+  });
+
+  EXPECT_GT(failures, 0);
+  EXPECT_TRUE(scope.is_closed());
+}
+
 TEST(FaultInjection, ARuntimeThatCannotAllocateLeavesNoThreadAndNoDescriptor) {
   Runtime::start({.threads = 1})->shutdown();  // what the first use of anything keeps
   const auto threads = threads_of_this_process();
@@ -374,7 +422,7 @@ TEST(FaultInjection, ABlockingCallThatGetsNoThreadSaysSoAndIsNotCounted) {
 
   EXPECT_THROW(result.get(), boost::thread_resource_error);
   EXPECT_EQ(runtime->scope().size(), 0u);
-  runtime->shutdown();
+  EXPECT_TRUE(runtime->shutdown({0ms, 0ms, 0ms}).graceful());
 }
 
 TEST(FaultInjection, AnAsyncShutdownThatGetsNoThreadSaysSoAndCanBeCalledAgain) {

@@ -10,7 +10,12 @@ using runtime_sharing::checked::Mutex;
 class Registry {
  public:
   ~Registry() { use(); }
-  void use() { const Lock lock(mutex_); }
+  void use() {
+    {
+      const Lock lock(mutex_);
+    }
+    if (mutex_.try_lock()) mutex_.unlock();
+  }
 
  private:
   Mutex mutex_{"registry"};

@@ -21,7 +21,9 @@
 #include <latch>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -113,6 +115,64 @@ TEST(Runtime, ASpinningTaskIsAbandonedAndNamedAndMayReturnLater) {
   release = true;
   returned.get_future().get();
   EXPECT_TRUE(kept_alive.expired());
+}
+
+TEST(Runtime, ATaskThatCouldNotBeginBehindASpinningOneIsNotCalledAbandoned) {
+  std::atomic<bool> release{false};
+  std::promise<void> returned;
+  const auto runtime =
+      Runtime::start({.threads = 1, .on_thread_stop = [&] { returned.set_value(); }});
+  std::latch spinning{1};
+  runtime->spawn("spinner", [&]() -> asio::awaitable<void> {
+    spinning.count_down();
+    while (!release) std::this_thread::yield();
+    co_return;
+  });
+  spinning.wait();
+  runtime->spawn("behind", wait_for_ever);
+
+  const ShutdownReport report = runtime->shutdown({20ms, 20ms, 20ms});
+
+  EXPECT_THAT(report.stragglers, UnorderedElementsAre(needing("spinner", Rung::abandon),
+                                                      needing("behind", Rung::stop)));
+  release = true;
+  returned.get_future().get();
+}
+
+TEST(Runtime, AnInterruptedTaskIsWaitedForNoLongerThanItTakes) {
+  const auto runtime = Runtime::start({.threads = 1});
+  TaskScope below("below", runtime->scope());
+  below.spawn("stubborn", wait_for_ever_disabling_cancellation);
+  runtime->spawn("tidy", []() -> asio::awaitable<void> {
+    try {
+      co_await wait_for_ever();
+    } catch (const system_error&) {
+      // Interrupted: its clean-up takes a while.
+    }
+    asio::steady_timer timer(co_await asio::this_coro::executor, 50ms);
+    co_await timer.async_wait(asio::use_awaitable);
+  });
+  let_tasks_begin(*runtime);
+
+  const ShutdownReport report = runtime->shutdown({0ms, 3s, 20s});
+
+  EXPECT_THAT(report.stragglers, UnorderedElementsAre(needing("stubborn", Rung::stop),
+                                                      needing("tidy", Rung::interrupt)));
+  // A third is for the stubborn one, a third for the other to end by itself.
+  EXPECT_LT(report.took, 2900ms);
+}
+
+TEST(Runtime, AnInterruptedTaskLeavesNothingOfTheRuntimeBehind) {
+  auto owned = std::make_shared<int>();
+  const std::weak_ptr<int> observed = owned;
+  auto runtime =
+      Runtime::start({.threads = 1, .on_warning = [owned = std::move(owned)](std::string_view) {}});
+  runtime->spawn("deaf", wait_for_ever);
+
+  EXPECT_EQ(runtime->shutdown(quick).reached, Rung::interrupt);
+  runtime.reset();
+
+  EXPECT_TRUE(observed.expired());
 }
 
 TEST(Runtime, EveryKindOfTaskAtOnceIsNamedAtItsRung) {

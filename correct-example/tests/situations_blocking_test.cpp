@@ -7,15 +7,19 @@
 #include "runtime_sharing/runtime.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/thread/thread.hpp>
 #include <gmock/gmock.h>
 
+#include <exception>
 #include <future>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -205,6 +209,20 @@ TEST(Runtime, ABlockingCallThatFailsAfterItsAwaiterWasDestroyedIsAFailureInTheRe
 
   EXPECT_THAT(report.failures, ElementsAre(failure("write", "disk full")));
   EXPECT_EQ(report.threads_abandoned, 0u);
+}
+
+TEST(Runtime, ABlockingCallThatFailsAndWhoseAwaiterGoesBeforeItIsToldIsAFailureInTheReport) {
+  const auto runtime = Runtime::start({.threads = 1});
+  std::optional<asio::io_context> window(std::in_place);
+  runtime->spawn_blocking(
+      "write", [] { throw std::runtime_error("disk full"); },
+      asio::bind_executor(*window, [](const std::exception_ptr&) { ADD_FAILURE(); }));
+  wait_until([&] { return runtime->scope().size() == 0; }, "the end of the call");
+
+  window.reset();
+  const ShutdownReport report = runtime->shutdown(patient);
+
+  EXPECT_THAT(report.failures, ElementsAre(failure("write", "disk full")));
 }
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/runtime.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/channel.hpp>
+#include <boost/asio/experimental/channel_error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -16,13 +18,16 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
 #include <boost/thread/condition_variable.hpp>
+#include <boost/thread/exceptions.hpp>
 #include <boost/thread/lock_types.hpp>
 #include <boost/thread/mutex.hpp>
 #include <gmock/gmock.h>
 
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <future>
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -136,6 +141,37 @@ ShutdownReport report_on(Task task, Deadlines deadlines = patient) {
 void expect_no_failure(const ShutdownReport& report) {
   EXPECT_EQ(report.failures_total, 0u) << report;
   EXPECT_THAT(report.failures, IsEmpty());
+}
+
+TEST(Errors, AreACancellationIfTheySayThatSomethingEnds) {
+  using runtime_sharing::Errc;
+  using runtime_sharing::is_cancellation;
+  const std::initializer_list<error_code> cancellations = {
+      asio::error::operation_aborted,
+      asio::experimental::error::channel_cancelled,
+      asio::experimental::error::channel_closed,
+      Errc::scope_closed,
+      Errc::runtime_shut_down,
+      Errc::runtime_stopping,
+      Errc::slot_closed};
+  const std::initializer_list<error_code> others = {
+      error_code(),     asio::error::eof, Errc::runtime_running,
+      Errc::no_runtime, Errc::scope_full, asio::error::connection_reset};
+
+  for (const auto& error : cancellations) EXPECT_TRUE(is_cancellation(error)) << error.message();
+  for (const auto& error : others) EXPECT_FALSE(is_cancellation(error)) << error.message();
+  EXPECT_FALSE(is_cancellation(std::exception_ptr()));
+  EXPECT_FALSE(is_cancellation(std::make_exception_ptr(std::runtime_error("disk full"))));
+  EXPECT_TRUE(is_cancellation(std::make_exception_ptr(boost::thread_interrupted())));
+}
+
+TEST(Runtime, AnyOtherErrorOfATaskThatWasToldIsAFailure) {
+  const ShutdownReport report = report_on([](Runtime& runtime) -> asio::awaitable<void> {
+    co_await runtime.token().cancelled();
+    throw system_error(asio::error::connection_reset);
+  });
+
+  EXPECT_EQ(report.failures_total, 1u) << report;
 }
 
 TEST(Runtime, ASpawnThatIsRefusedToATaskThatWasToldIsNoFailure) {

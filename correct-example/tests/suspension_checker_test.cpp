@@ -190,17 +190,21 @@ TEST(SuspensionChecker, AsksEachOfTwoNestedHandlersForItsOwnLocks) {
   const auto outer = checked::executor(context.get_executor(), "outer");
   const auto inner = checked::executor(context.get_executor(), "inner");
   checked::Mutex released("released by the outer one");
-  checked::Mutex kept("kept by the inner one");
+  checked::Mutex kept_outside("kept by the outer one");
+  checked::Mutex kept_inside("kept by the inner one");
 
   asio::post(outer, [&] {
+    kept_outside.lock();
     const checked::Lock guard(released);
-    asio::dispatch(inner, [&] { kept.lock(); });
+    asio::dispatch(inner, [&] { kept_inside.lock(); });
   });
   context.run();
 
-  ASSERT_THAT(findings.locks(), ElementsAre("kept by the inner one"));
+  ASSERT_THAT(findings.locks(), ElementsAre("kept by the inner one", "kept by the outer one"));
   EXPECT_EQ(findings.all().front().task, "inner");
-  kept.unlock();
+  EXPECT_EQ(findings.all().back().task, "outer");
+  kept_inside.unlock();
+  kept_outside.unlock();
 }
 
 TEST(SuspensionChecker, ATryThatFailsHoldsNothing) {

@@ -1,6 +1,7 @@
 // The token's other faces: callbacks, guards, std::stop_token, work that is raced against it.
 
 #include "correct-example/tests/endless_tasks.hpp"
+#include "correct-example/tests/hang_guard.hpp"
 #include "runtime_sharing/cancellation_token.hpp"
 #include "runtime_sharing/run_until_cancelled.hpp"
 #include "runtime_sharing/runtime.hpp"
@@ -11,6 +12,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <latch>
@@ -138,6 +140,27 @@ TEST(CancellationCallback, IsWaitedForByADestructorOnAnotherThread) {
   }
 }
 
+TEST(CancellationCallback, WakesADestructorThatHasFallenAsleepOverIt) {
+  const HangGuard guard;
+  const CancellationToken token;
+  std::latch inside{1};
+  std::latch destroying{1};
+  std::optional<CancellationCallback<std::function<void()>>> callback;
+  callback.emplace(token, [&] {
+    inside.count_down();
+    destroying.wait();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the destructor's spins are short
+  });
+
+  std::thread canceller([&] { token.cancel(); });
+  inside.wait();
+  destroying.count_down();
+  callback.reset();
+  canceller.join();
+
+  EXPECT_FALSE(callback);
+}
+
 TEST(CancellationCallback, ManyMayComeAndGoWhileTheTokenIsCancelled) {
   for (int round = 0; round < 50; ++round) {
     const CancellationToken token;
@@ -253,6 +276,16 @@ TEST(RunUntilCancelled, GivesTheResultOfWorkThatEndsFirst) {
       [](auto token) { return run_until_cancelled(token, seven()); }, CancellationToken(), false);
 
   EXPECT_EQ(result, 7);
+}
+
+TEST(RunUntilCancelled, SaysSoWhenWorkWithoutAResultEndsFirst) {
+  const auto finished = in_a_task<bool>(
+      [](auto token) {
+        return run_until_cancelled(token, []() -> asio::awaitable<void> { co_return; }());
+      },
+      CancellationToken(), false);
+
+  EXPECT_TRUE(finished);
 }
 
 TEST(RunUntilCancelled, SaysSoWhenTheTokenWasFirst) {
