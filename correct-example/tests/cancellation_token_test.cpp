@@ -20,7 +20,9 @@
 #include <atomic>
 #include <chrono>
 #include <latch>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -195,6 +197,20 @@ TEST(CancellationToken, WaitersAreDestroyedWithTheirContextAndNotCalled) {
   }
 
   outlives_the_context.cancel();
+
+  EXPECT_EQ(owned.use_count(), 1);
+  EXPECT_FALSE(called);
+}
+
+TEST(CancellationToken, WhoWasWokenInAContextThatEndsIsDestroyedWithItAndNotCalled) {
+  std::optional<asio::io_context> context(std::in_place);
+  const CancellationToken token;
+  const auto owned = std::make_shared<int>();
+  bool called = false;
+  token.cancelled(asio::bind_executor(*context, [&called, owned](error_code) { called = true; }));
+
+  token.cancel();
+  context.reset();
 
   EXPECT_EQ(owned.use_count(), 1);
   EXPECT_FALSE(called);

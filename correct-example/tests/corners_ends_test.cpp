@@ -256,6 +256,30 @@ TEST(CancellationToken, MayBeCancelledByTheWarningThatAnotherOnesRefusedHandlerC
   EXPECT_EQ(owned.use_count(), 1);
 }
 
+/// An executor that takes nothing any more.
+struct Refuses {
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+  Refuses require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
+  template <typename Function>
+  void execute(Function&&) const {
+    throw std::runtime_error("the executor has ended");
+  }
+  bool operator==(const Refuses&) const noexcept = default;
+
+  asio::io_context* context;
+};
+
+TEST(CancellationToken, DestroysAHandlerThatItsExecutorRefuses) {
+  asio::io_context context;
+  const CancellationToken token;
+  const auto owned = std::make_shared<int>();
+  token.cancelled(asio::bind_executor(Refuses{&context}, [owned](error_code) {}));
+
+  EXPECT_TRUE(token.cancel());
+
+  EXPECT_EQ(owned.use_count(), 1);
+}
+
 /// An executor that holds up whoever gives it something, and loses that.
 struct HoldsUp {
   asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }

@@ -103,6 +103,16 @@ TEST(CancellationToken, ThatAStopHasCancelledLeavesNothingBehind) {
   });
 }
 
+TEST(TaskScope, WhoseTasksNeverBeginLeavesNothingBehind) {
+  const HangGuard guard;
+
+  expect_flat_memory([] {
+    asio::io_context context;
+    TaskScope scope("scope", context.get_executor());
+    scope.spawn("never begins", wait_for_ever);
+  });
+}
+
 /// Everything that keeps a bridged stop token alive, to be dropped from inside.
 struct BridgedStop {
   using Callback = std::stop_callback<std::function<void()>>;

@@ -18,6 +18,7 @@
 #include <optional>
 #include <thread>
 #include <type_traits>
+#include <utility>
 
 namespace {
 
@@ -247,6 +248,17 @@ TEST(TaskScope, ClosingAParentClosesItsChildrenAndNotTheOtherWayRound) {
   EXPECT_TRUE(parent_open);
   EXPECT_TRUE(second_open);
   EXPECT_TRUE(second.is_closed());
+}
+
+TEST(TaskScope, DestroyingAParentClosesItsChildren) {
+  asio::io_context context;
+  std::optional<TaskScope> parent(std::in_place, "parent", context.get_executor());
+  TaskScope child("child", *parent);
+
+  parent.reset();
+
+  EXPECT_TRUE(child.is_closed());
+  EXPECT_TRUE(child.token().is_cancelled());
 }
 
 TEST(TaskScope, AParentIsEmptyOnlyWhenItsChildrenAre) {
