@@ -509,6 +509,30 @@ TEST(Shutdown, AbandonsAHandlerThatWasPostedToTheContextItselfAndBlocks) {
   EXPECT_EQ(report.threads_abandoned, 1u) << report;
 }
 
+TEST(Shutdown, WaitsForAHandlerThatWasPostedToTheContextItselfAndIsLate) {
+  const HangGuard guard;
+  const auto runtime = Runtime::start({.threads = 1});
+  auto& context = static_cast<asio::io_context&>(
+      asio::query(runtime->get_executor(), asio::execution::context));
+  std::latch is_blocked{1};
+  std::latch go_on{1};
+  asio::post(context, [&] {
+    is_blocked.count_down();
+    go_on.wait();
+  });
+  is_blocked.wait();
+  std::thread lets_it_go([&] {
+    wait_until([&] { return runtime->token().is_cancelled(); });
+    std::this_thread::sleep_for(300ms);  // past every deadline
+    go_on.count_down();
+  });
+
+  const ShutdownReport report = runtime->shutdown({0ms, 0ms, 0ms});
+  lets_it_go.join();
+
+  EXPECT_EQ(report.threads_abandoned, 0u) << report;
+}
+
 TEST(Shutdown, OfARuntimeInACallbackOfAShutdownThatItsOwnCallbackWaitsForIsRefused) {
   const HangGuard guard(10s);
   const auto runtime = Runtime::start({.threads = 1});

@@ -52,6 +52,18 @@ TEST(CancellationCallback, IsCalledInTheConstructorIfTheTokenIsCancelledAlready)
   EXPECT_EQ(calls, 1);
 }
 
+TEST(CancellationCallback, AllOfATokenAreCalledOneAfterTheOther) {
+  const CancellationToken token;
+  std::vector<int> calls;
+  const CancellationCallback first(token, [&] { calls.push_back(1); });
+  const CancellationCallback second(token, [&] { calls.push_back(2); });
+  const CancellationCallback third(token, [&] { calls.push_back(3); });
+
+  token.cancel();
+
+  EXPECT_THAT(calls, testing::ElementsAre(1, 2, 3));
+}
+
 TEST(CancellationCallback, IsNotCalledOnceItIsDestroyed) {
   const CancellationToken token;
   int calls = 0;
