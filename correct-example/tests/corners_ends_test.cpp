@@ -23,6 +23,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <functional>
 #include <latch>
 #include <memory>
@@ -59,6 +60,13 @@ void let_tasks_begin(Runtime& runtime) {
 template <typename Condition>
 void wait_until(Condition condition) {
   while (!condition()) std::this_thread::yield();
+}
+
+/// What this thread has spent so far. Who waits is to spend next to nothing.
+std::chrono::nanoseconds processor_time() {
+  timespec spent{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
 }
 
 // run_until_cancelled(): what is cancelled can still wait.
@@ -309,21 +317,22 @@ TEST(CancellationToken, WhoeverIsWakingInAContextIsWaitedForByItsEnd) {
 
   std::latch ending{1};
   std::atomic<bool> has_ended{false};
+  std::chrono::nanoseconds spent{};
   std::thread owner([&] {
     ending.count_down();
     context.reset();
     has_ended = true;
+    spent = processor_time();
   });
   ending.wait();
-  for (int i = 0; i < 1000; ++i) {
-    EXPECT_FALSE(has_ended);
-    std::this_thread::yield();
-  }
+  std::this_thread::sleep_for(500ms);
+  EXPECT_FALSE(has_ended);
   go_on.count_down();
   canceller.join();
   owner.join();
 
   EXPECT_TRUE(has_ended);
+  EXPECT_LT(spent, 100ms) << "it did not sleep";
 }
 
 TEST(AsyncShutdown, DestroysAHandlerThatIsTheLastOwnerOfAnotherRuntimeThatHasEnded) {
@@ -523,14 +532,17 @@ TEST(Shutdown, WaitsForAHandlerThatWasPostedToTheContextItselfAndIsLate) {
   is_blocked.wait();
   std::thread lets_it_go([&] {
     wait_until([&] { return runtime->token().is_cancelled(); });
-    std::this_thread::sleep_for(300ms);  // past every deadline
+    std::this_thread::sleep_for(500ms);  // past every deadline
     go_on.count_down();
   });
 
+  const auto spent_before = processor_time();
   const ShutdownReport report = runtime->shutdown({0ms, 0ms, 0ms});
+  const auto spent = processor_time() - spent_before;
   lets_it_go.join();
 
   EXPECT_EQ(report.threads_abandoned, 0u) << report;
+  EXPECT_LT(spent, 100ms) << "it did not sleep";
 }
 
 TEST(Shutdown, OfARuntimeInACallbackOfAShutdownThatItsOwnCallbackWaitsForIsRefused) {
