@@ -7083,7 +7083,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "-5.052",
-"x": 99.4,
+"x": 99.9,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -7092,18 +7092,18 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "-0.460",
-"x": 148.2,
+"ms": "-3.434",
+"x": 142.3,
 "y": 579.5,
 "where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
+"text": "Time-series worker goes on, on runtime 1.",
 "note": "",
 "source": 1
 },
 {
 "panel": 1,
-"ms": "-0.435",
-"x": 158.2,
+"ms": "-3.424",
+"x": 150.0,
 "y": 579.5,
 "where": "runtime 1",
 "text": "Time-series worker is suspended: it waits for the next sample's time.",
@@ -7113,7 +7113,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.000",
-"x": 194.3,
+"x": 208.3,
 "y": 118.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -7123,7 +7123,7 @@ const recordings = [
 {
 "panel": 1,
 "ms": "0.000",
-"x": 194.3,
+"x": 208.3,
 "y": 467.5,
 "where": "window",
 "text": "The window begins the logout.",
@@ -7133,7 +7133,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.123",
-"x": 208.6,
+"x": 224.2,
 "y": 160.5,
 "where": "ladder",
 "text": "The ladder begins the shutdown.",
@@ -7143,7 +7143,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.125",
-"x": 208.9,
+"x": 224.5,
 "y": 160.5,
 "where": "ladder",
 "text": "The ladder's rung 'wait': until all frames are gone.",
@@ -7153,7 +7153,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.146",
-"x": 213.2,
+"x": 229.3,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
@@ -7161,9 +7161,29 @@ const recordings = [
 "source": 6
 },
 {
+"panel": 1,
+"ms": "0.161",
+"x": 232.9,
+"y": 537.5,
+"where": "ladder",
+"text": "The ladder begins the shutdown.",
+"note": "",
+"source": 4
+},
+{
+"panel": 1,
+"ms": "0.164",
+"x": 233.5,
+"y": 537.5,
+"where": "ladder",
+"text": "The ladder's rung 'wait': until all frames are gone.",
+"note": "",
+"source": 5
+},
+{
 "panel": 0,
 "ms": "0.167",
-"x": 222.5,
+"x": 239.3,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Event receiver is suspended.",
@@ -7173,7 +7193,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.189",
-"x": 227.1,
+"x": 244.4,
 "y": 230.5,
 "where": "runtime 1",
 "text": "Event receiver goes on, on runtime 1: it had left runtime 2.",
@@ -7182,38 +7202,18 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.258",
-"x": 237.2,
-"y": 537.5,
-"where": "ladder",
-"text": "The ladder begins the shutdown.",
-"note": "",
-"source": 4
-},
-{
-"panel": 1,
-"ms": "0.261",
-"x": 237.6,
-"y": 537.5,
-"where": "ladder",
-"text": "The ladder's rung 'wait': until all frames are gone.",
-"note": "",
-"source": 5
-},
-{
-"panel": 1,
-"ms": "0.313",
-"x": 246.1,
+"ms": "0.208",
+"x": 248.9,
 "y": 702.5,
 "where": "runtime 2",
-"text": "Event receiver goes on, on runtime 2: it had left runtime 1.",
+"text": "Event receiver goes on, on runtime 2.",
 "note": "",
 "source": 7
 },
 {
 "panel": 1,
-"ms": "0.322",
-"x": 253.2,
+"ms": "0.214",
+"x": 255.3,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Event receiver is suspended.",
@@ -7222,8 +7222,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.325",
-"x": 257.0,
+"ms": "0.217",
+"x": 259.2,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2: it had left runtime 1.",
@@ -7232,8 +7232,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.328",
-"x": 262.7,
+"ms": "0.220",
+"x": 264.9,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -7242,8 +7242,8 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.332",
-"x": 266.7,
+"ms": "0.224",
+"x": 269.1,
 "y": 702.5,
 "where": "runtime 2",
 "text": "Event receiver goes on, on runtime 2.",
@@ -7253,7 +7253,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.437",
-"x": 280.0,
+"x": 290.1,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -7263,7 +7263,7 @@ const recordings = [
 {
 "panel": 0,
 "ms": "0.442",
-"x": 280.6,
+"x": 313.0,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker is suspended.",
@@ -7271,9 +7271,29 @@ const recordings = [
 "source": 0
 },
 {
+"panel": 1,
+"ms": "0.454",
+"x": 364.0,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Event receiver has ended.",
+"note": "",
+"source": 8
+},
+{
+"panel": 1,
+"ms": "0.464",
+"x": 369.7,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Time-series worker goes on, on runtime 2.",
+"note": "",
+"source": 1
+},
+{
 "panel": 0,
 "ms": "0.485",
-"x": 285.8,
+"x": 390.1,
 "y": 353.5,
 "where": "runtime 2",
 "text": "Time-series worker goes on, on runtime 2.",
@@ -7282,172 +7302,172 @@ const recordings = [
 },
 {
 "panel": 1,
-"ms": "0.550",
-"x": 293.7,
-"y": 579.5,
-"where": "runtime 1",
-"text": "Time-series worker goes on, on runtime 1: it had left runtime 2.",
-"note": "",
-"source": 1
-},
-{
-"panel": 0,
-"ms": "0.598",
-"x": 405.0,
-"y": 353.5,
+"ms": "0.592",
+"x": 496.8,
+"y": 702.5,
 "where": "runtime 2",
 "text": "Time-series worker stores 4 rows.",
-"note": "",
-"source": 8
-},
-{
-"panel": 0,
-"ms": "0.604",
-"x": 419.5,
-"y": 353.5,
-"where": "runtime 2",
-"text": "Time-series worker has ended.",
 "note": "",
 "source": 9
 },
 {
 "panel": 0,
-"ms": "0.651",
-"x": 427.5,
-"y": 230.5,
-"where": "runtime 1",
-"text": "Event receiver has ended.",
+"ms": "0.598",
+"x": 502.1,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Time-series worker stores 4 rows.",
 "note": "",
 "source": 10
 },
 {
-"panel": 0,
-"ms": "0.658",
-"x": 432.2,
-"y": 230.5,
-"where": "runtime 1",
-"text": "Pool goes on, on runtime 1.",
+"panel": 1,
+"ms": "0.599",
+"x": 503.5,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Time-series worker has ended.",
 "note": "",
 "source": 11
 },
 {
-"panel": 1,
-"ms": "0.740",
-"x": 443.0,
-"y": 579.5,
-"where": "runtime 1",
-"text": "Time-series worker stores 4 rows.",
+"panel": 0,
+"ms": "0.604",
+"x": 504.8,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Time-series worker has ended.",
 "note": "",
 "source": 12
 },
 {
 "panel": 1,
-"ms": "0.752",
-"x": 444.6,
-"y": 579.5,
-"where": "runtime 1",
-"text": "Time-series worker has ended.",
+"ms": "0.613",
+"x": 510.2,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Pool goes on, on runtime 2: it had left runtime 1.",
+"note": "",
+"source": 13
+},
+{
+"panel": 1,
+"ms": "0.619",
+"x": 511.4,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Pool is suspended: it waits for its connections.",
+"note": "",
+"source": 14
+},
+{
+"panel": 1,
+"ms": "0.630",
+"x": 513.5,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Pool goes on, on runtime 2.",
 "note": "",
 "source": 13
 },
 {
 "panel": 0,
-"ms": "0.766",
-"x": 490.9,
+"ms": "0.651",
+"x": 517.8,
 "y": 230.5,
 "where": "runtime 1",
-"text": "Pool has ended.",
-"note": "",
-"source": 14
-},
-{
-"panel": 0,
-"ms": "0.793",
-"x": 496.2,
-"y": 353.5,
-"where": "runtime 2",
-"text": "Runtime 2 ends.",
+"text": "Event receiver has ended.",
 "note": "",
 "source": 15
 },
 {
 "panel": 0,
-"ms": "0.847",
-"x": 514.0,
+"ms": "0.658",
+"x": 522.7,
 "y": 230.5,
 "where": "runtime 1",
-"text": "Runtime 1 ends.",
-"note": "the runtime's threads end with the session",
-"source": 15
-},
-{
-"panel": 0,
-"ms": "0.924",
-"x": 524.4,
-"y": 160.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 0.8 ms.",
+"text": "Pool goes on, on runtime 1.",
 "note": "",
 "source": 16
 },
 {
 "panel": 1,
-"ms": "0.936",
-"x": 525.9,
-"y": 579.5,
+"ms": "0.740",
+"x": 575.6,
+"y": 702.5,
+"where": "runtime 2",
+"text": "Pool has ended.",
+"note": "",
+"source": 14
+},
+{
+"panel": 1,
+"ms": "0.758",
+"x": 581.6,
+"y": 537.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 0.6 ms.",
+"note": "",
+"source": 17
+},
+{
+"panel": 0,
+"ms": "0.766",
+"x": 584.3,
+"y": 230.5,
 "where": "runtime 1",
-"text": "Pool goes on, on runtime 1.",
+"text": "Pool has ended.",
+"note": "",
+"source": 18
+},
+{
+"panel": 1,
+"ms": "0.787",
+"x": 589.1,
+"y": 467.5,
+"where": "window",
+"text": "The logout has returned, after 0.8 ms.",
+"note": "the session's tasks have ended, and the threads live on",
+"source": 19
+},
+{
+"panel": 0,
+"ms": "0.793",
+"x": 590.7,
+"y": 353.5,
+"where": "runtime 2",
+"text": "Runtime 2 ends.",
+"note": "",
+"source": 20
+},
+{
+"panel": 0,
+"ms": "0.847",
+"x": 609.5,
+"y": 230.5,
+"where": "runtime 1",
+"text": "Runtime 1 ends.",
+"note": "the runtime's threads end with the session",
+"source": 20
+},
+{
+"panel": 0,
+"ms": "0.924",
+"x": 617.3,
+"y": 160.5,
+"where": "ladder",
+"text": "The shutdown has returned, after 0.8 ms.",
 "note": "",
 "source": 17
 },
 {
 "panel": 0,
 "ms": "1.050",
-"x": 539.8,
+"x": 630.0,
 "y": 118.5,
 "where": "window",
 "text": "The logout has returned, after 1.0 ms.",
 "note": "",
-"source": 18
-},
-{
-"panel": 1,
-"ms": "1.102",
-"x": 591.6,
-"y": 579.5,
-"where": "runtime 1",
-"text": "Pool has ended.",
-"note": "",
-"source": 19
-},
-{
-"panel": 1,
-"ms": "1.113",
-"x": 594.1,
-"y": 702.5,
-"where": "runtime 2",
-"text": "Event receiver has ended.",
-"note": "",
-"source": 20
-},
-{
-"panel": 1,
-"ms": "2.273",
-"x": 626.7,
-"y": 537.5,
-"where": "ladder",
-"text": "The shutdown has returned, after 2.0 ms.",
-"note": "",
-"source": 16
-},
-{
-"panel": 1,
-"ms": "2.390",
-"x": 630.0,
-"y": 467.5,
-"where": "window",
-"text": "The logout has returned, after 2.4 ms.",
-"note": "the session's tasks have ended, and the threads live on",
 "source": 21
 }
 ],
@@ -7581,6 +7601,38 @@ const recordings = [
 ]
 },
 {
+"file": "correct-example/scope_client/client.cpp",
+"first": 61,
+"mark": 4,
+"lines": [
+"  session->activity->waiting_for_server = false;",
+"  if (error == asio::error::eof) {",
+"    reader.finish();",
+"  } else if (error) {",
+"    throw boost::system::system_error(error);",
+"  }",
+"  reader.feed({bytes.data(), size});",
+"  event = reader.next();",
+"}"
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 106,
+"mark": 4,
+"lines": [
+"",
+"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
+"  if (batch.empty()) co_return;",
+"  const Lease connection = co_await session->pool.acquire();",
+"  connection->insert_samples(session->user, batch);",
+"  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());",
+"  batch.clear();",
+"}",
+""
+]
+},
+{
 "file": "correct-example/client/client.cpp",
 "first": 105,
 "mark": 4,
@@ -7597,6 +7649,22 @@ const recordings = [
 ]
 },
 {
+"file": "correct-example/scope_client/client.cpp",
+"first": 99,
+"mark": 4,
+"lines": [
+"    batch.push_back(scenario::sample_machine());",
+"    ++session->activity->samples_taken;",
+"    if (batch.size() == batch_size) co_await flush(session, batch);",
+"  }",
+"  co_await flush(session, batch);  // ^ told, not cut off: the last batch is stored",
+"}",
+"// [/worker]",
+"",
+"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
+]
+},
+{
 "file": "correct-example/client/client.cpp",
 "first": 98,
 "mark": 4,
@@ -7610,6 +7678,38 @@ const recordings = [
 "// [/worker]",
 "",
 "asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 114,
+"mark": 4,
+"lines": [
+"",
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+""
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 115,
+"mark": 4,
+"lines": [
+"// [pool]",
+"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
+"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
+"  co_await session->components.async_wait();",
+"  co_await session->pool.drained();",
+"}",
+"// [/pool]",
+"",
+"}  // namespace app"
 ]
 },
 {
@@ -7645,35 +7745,19 @@ const recordings = [
 ]
 },
 {
-"file": "correct-example/scope_client/client.cpp",
-"first": 106,
+"file": "correct-example/src/ladder.cpp",
+"first": 134,
 "mark": 4,
 "lines": [
-"",
-"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {",
-"  if (batch.empty()) co_return;",
-"  const Lease connection = co_await session->pool.acquire();",
-"  connection->insert_samples(session->user, batch);",
-"  session->activity->samples_stored += static_cast<std::int64_t>(batch.size());",
-"  batch.clear();",
+"report.took = Clock::now() - begun;",
+"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
+"{",
+"  const std::lock_guard lock(scope_.tree->mutex);",
+"  report_ = std::move(report);",
 "}",
-""
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 99,
-"mark": 4,
-"lines": [
-"    batch.push_back(scenario::sample_machine());",
-"    ++session->activity->samples_taken;",
-"    if (batch.size() == batch_size) co_await flush(session, batch);",
-"  }",
-"  co_await flush(session, batch);  // ^ told, not cut off: the last batch is stored",
-"}",
-"// [/worker]",
-"",
-"asio::awaitable<void> Client::flush(std::shared_ptr<Session> session, std::vector<Sample>& batch) {"
+"done.cancel();",
+"climbed_here = below_;",
+"const std::lock_guard lock(scope_.tree->mutex);"
 ]
 },
 {
@@ -7690,6 +7774,22 @@ const recordings = [
 "// [/pool]",
 "",
 "}  // namespace app"
+]
+},
+{
+"file": "correct-example/scope_client/client.cpp",
+"first": 35,
+"mark": 4,
+"lines": [
+"// [logout]",
+"asio::awaitable<ShutdownReport> Client::logout() {",
+"  const auto session = std::exchange(session_, nullptr);",
+"  // ^ One call ends the session. Whatever else is on the runtime goes on.",
+"  return session->scope.async_shutdown({.wait = surroundings_.settings.deadline},",
+"                                       asio::use_awaitable);",
+"}",
+"// [/logout]",
+""
 ]
 },
 {
@@ -7709,38 +7809,6 @@ const recordings = [
 ]
 },
 {
-"file": "correct-example/src/ladder.cpp",
-"first": 134,
-"mark": 4,
-"lines": [
-"report.took = Clock::now() - begun;",
-"if (auto* const observer = scope_.tree->observer) observer->shutdown_ended(scope_.name, report);",
-"{",
-"  const std::lock_guard lock(scope_.tree->mutex);",
-"  report_ = std::move(report);",
-"}",
-"done.cancel();",
-"climbed_here = below_;",
-"const std::lock_guard lock(scope_.tree->mutex);"
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 114,
-"mark": 4,
-"lines": [
-"",
-"// [pool]",
-"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
-"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
-"  co_await session->components.async_wait();",
-"  co_await session->pool.drained();",
-"}",
-"// [/pool]",
-""
-]
-},
-{
 "file": "correct-example/client/client.cpp",
 "first": 35,
 "mark": 4,
@@ -7755,59 +7823,11 @@ const recordings = [
 "",
 "// [receive]"
 ]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 115,
-"mark": 4,
-"lines": [
-"// [pool]",
-"asio::awaitable<void> Client::keep_pool(std::shared_ptr<Session> session) {",
-"  // ^ Giving a connection back needs the runtime: so the pool is a task too, and the last to end.",
-"  co_await session->components.async_wait();",
-"  co_await session->pool.drained();",
-"}",
-"// [/pool]",
-"",
-"}  // namespace app"
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 61,
-"mark": 4,
-"lines": [
-"  session->activity->waiting_for_server = false;",
-"  if (error == asio::error::eof) {",
-"    reader.finish();",
-"  } else if (error) {",
-"    throw boost::system::system_error(error);",
-"  }",
-"  reader.feed({bytes.data(), size});",
-"  event = reader.next();",
-"}"
-]
-},
-{
-"file": "correct-example/scope_client/client.cpp",
-"first": 35,
-"mark": 4,
-"lines": [
-"// [logout]",
-"asio::awaitable<ShutdownReport> Client::logout() {",
-"  const auto session = std::exchange(session_, nullptr);",
-"  // ^ One call ends the session. Whatever else is on the runtime goes on.",
-"  return session->scope.async_shutdown({.wait = surroundings_.settings.deadline},",
-"                                       asio::use_awaitable);",
-"}",
-"// [/logout]",
-""
-]
 }
 ],
 "questions": [
 {
-"step": 37,
+"step": 35,
 "question": "The session's scope has shut down. What happens to the threads of the runtime?",
 "answers": [
 "They end with the session",
@@ -7821,7 +7841,7 @@ const recordings = [
 99.5,
 735.5
 ],
-"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-scope-logout\" width=\"640\" height=\"829\" viewBox=\"0 0 640 829\" role=\"img\" aria-labelledby=\"scope-logout-title scope-logout-desc\">\n<title id=\"scope-logout-title\">A runtime for each session, or one that lives on</title>\n<desc id=\"scope-logout-desc\">A runtime for each session, or one that lives on. A runtime each: the runtime&#x27;s threads end with the session. A scope each: the session&#x27;s tasks have ended, and the threads live on. In order: -5.07 ms, a runtime each: Time-series worker goes on, on runtime 2; -5.05 ms, a runtime each: Time-series worker is suspended: it waits for the next sample&#x27;s time; -0.46 ms, a scope each: Time-series worker goes on, on runtime 1: it had left runtime 2; -0.43 ms, a scope each: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, a runtime each: The window begins the logout; 0.00 ms, a scope each: The window begins the logout; 0.12 ms, a runtime each: The ladder begins the shutdown; 0.12 ms, a runtime each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, a runtime each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.17 ms, a runtime each: Event receiver is suspended; 0.19 ms, a runtime each: Event receiver goes on, on runtime 1: it had left runtime 2; 0.26 ms, a scope each: The ladder begins the shutdown; 0.26 ms, a scope each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.31 ms, a scope each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.32 ms, a scope each: Event receiver is suspended; 0.32 ms, a scope each: Time-series worker goes on, on runtime 2: it had left runtime 1; 0.33 ms, a scope each: Time-series worker is suspended; 0.33 ms, a scope each: Event receiver goes on, on runtime 2; 0.44 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.44 ms, a runtime each: Time-series worker is suspended; 0.48 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.55 ms, a scope each: Time-series worker goes on, on runtime 1: it had left runtime 2; 0.60 ms, a runtime each: Time-series worker stores 4 rows; 0.60 ms, a runtime each: Time-series worker has ended; 0.65 ms, a runtime each: Event receiver has ended; 0.66 ms, a runtime each: Pool goes on, on runtime 1; 0.74 ms, a scope each: Time-series worker stores 4 rows; 0.75 ms, a scope each: Time-series worker has ended; 0.77 ms, a runtime each: Pool has ended; 0.79 ms, a runtime each: Runtime 2 ends; 0.85 ms, a runtime each: Runtime 1 ends; 0.92 ms, a runtime each: The shutdown has returned, after 0.8 ms; 0.94 ms, a scope each: Pool goes on, on runtime 1; 1.05 ms, a runtime each: The logout has returned, after 1.0 ms; 1.10 ms, a scope each: Pool has ended; 1.11 ms, a scope each: Event receiver has ended; 2.27 ms, a scope each: The shutdown has returned, after 2.0 ms; 2.39 ms, a scope each: The logout has returned, after 2.4 ms.</desc>\n<metadata>correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230; scope-logout.json sha256 604f4093d44c0e903d215c9530dc444cfa47accc0deac7e34ac55611bab4d249</metadata>\n<style>\n.recorded-scope-logout text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-scope-logout .strong,.recorded-scope-logout .bad,.recorded-scope-logout .good,.recorded-scope-logout .title{font-weight:bold}\n.recorded-scope-logout .title{font-size:20px}\n.recorded-scope-logout .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-scope-logout path,.recorded-scope-logout .rung{fill:none}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke-width:1}\n.recorded-scope-logout .blocked{fill:url(#scope-logout-blocked)}\n.recorded-scope-logout .stripe{stroke-width:1.2;opacity:.5}\n.recorded-scope-logout .hatch{stroke-width:2.6}\n.recorded-scope-logout .end{stroke-width:5}\n.recorded-scope-logout .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-scope-logout .rail,.recorded-scope-logout .beat,.recorded-scope-logout .rung{stroke-width:1.6}\n.recorded-scope-logout .cross{stroke-width:2}\n.recorded-scope-logout .badline,.recorded-scope-logout .goodline{stroke-width:2.4}\n.recorded-scope-logout .moment{stroke-dasharray:1 3}\n.recorded-scope-logout .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-scope-logout .ribbon{stroke-width:32}\n.recorded-scope-logout .inner{stroke-width:29}\n.recorded-scope-logout .over{stroke:url(#scope-logout-guard);stroke-width:29}\n.recorded-scope-logout .page{fill:#ffffff}\n.recorded-scope-logout text{fill:#1f2328}\n.recorded-scope-logout .halo{stroke:#ffffff}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#d1d9e0}\n.recorded-scope-logout .quiet{fill:#59636e}\n.recorded-scope-logout .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-scope-logout .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#fdecec;stroke:#b91c26}\n.recorded-scope-logout .blocked{stroke:#b91c26}\n.recorded-scope-logout .stripe{stroke:#b91c26}\n.recorded-scope-logout .tint{fill:#fdecec}\n.recorded-scope-logout .hatch{stroke:#e5ab45}\n.recorded-scope-logout .amber{fill:#fff0cf}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#2a66ad}\n.recorded-scope-logout .ribbon{stroke:#8a5000}\n.recorded-scope-logout .inner{stroke:#fff0cf}\n.recorded-scope-logout .held{fill:#8a5000}\n.recorded-scope-logout .bad{fill:#b91c26}\n.recorded-scope-logout .badline{stroke:#b91c26}\n.recorded-scope-logout .good{fill:#1a7f37}\n.recorded-scope-logout .goodline{stroke:#1a7f37}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#59636e}\n.recorded-scope-logout .gone{fill:#59636e}\n.recorded-scope-logout .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-scope-logout .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-scope-logout .page{fill:#0d1117}\n.recorded-scope-logout text{fill:#e6edf3}\n.recorded-scope-logout .halo{stroke:#0d1117}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#363d46}\n.recorded-scope-logout .quiet{fill:#9aa4af}\n.recorded-scope-logout .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-scope-logout .other{fill:#1c2128;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#3a1518;stroke:#ff8079}\n.recorded-scope-logout .blocked{stroke:#ff8079}\n.recorded-scope-logout .stripe{stroke:#ff8079}\n.recorded-scope-logout .tint{fill:#3a1518}\n.recorded-scope-logout .hatch{stroke:#8a6420}\n.recorded-scope-logout .amber{fill:#33260c}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#6fb1fc}\n.recorded-scope-logout .ribbon{stroke:#f0b04c}\n.recorded-scope-logout .inner{stroke:#33260c}\n.recorded-scope-logout .held{fill:#f0b04c}\n.recorded-scope-logout .bad{fill:#ff8079}\n.recorded-scope-logout .badline{stroke:#ff8079}\n.recorded-scope-logout .good{fill:#4cc15f}\n.recorded-scope-logout .goodline{stroke:#4cc15f}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#9aa4af}\n.recorded-scope-logout .gone{fill:#9aa4af}\n.recorded-scope-logout .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-scope-logout .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"scope-logout-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"scope-logout-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"829\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 384.5L630 384.5\"/>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M194.3 95.5L194.3 374.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 230.5L514 230.5\"/>\n<rect class=\"gone\" x=\"510\" y=\"226.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"rule\" d=\"M90 353.5L496.2 353.5\"/>\n<rect class=\"gone\" x=\"492.2\" y=\"349.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"29\" data-to=\"29\"/>\n<path class=\"lane\" d=\"M90 319H418.2q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"25\"/>\n<rect class=\"page\" x=\"189.4\" y=\"309\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 292H266q7 0 7 7V346.5q0 7 7 7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"104.4\" y=\"282\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 265H213.1q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"10\"/>\n<rect class=\"page\" x=\"117.1\" y=\"255\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"345.5\" width=\"9.4\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"213.2\" y=\"345.5\" width=\"9.3\" height=\"16\" rx=\"3\" data-from=\"8\" data-to=\"9\"/>\n<rect class=\"task\" x=\"227.1\" y=\"218.5\" width=\"200.4\" height=\"24\" rx=\"3\" data-from=\"10\" data-to=\"24\"/>\n<path class=\"end\" d=\"M426.5 217.5L426.5 243.5\" data-from=\"24\" data-to=\"24\"/>\n<rect class=\"task\" x=\"280\" y=\"341.5\" width=\"139.5\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"23\"/>\n<path class=\"end\" d=\"M418.5 340.5L418.5 366.5\" data-from=\"23\" data-to=\"23\"/>\n<rect class=\"task\" x=\"432.2\" y=\"218.5\" width=\"58.7\" height=\"24\" rx=\"3\" data-from=\"25\" data-to=\"28\"/>\n<path class=\"end\" d=\"M489.9 217.5L489.9 243.5\" data-from=\"28\" data-to=\"28\"/>\n<path class=\"beat\" d=\"M187.9 110.5L187.9 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M194.3 106.5L194.3 130.5\" data-from=\"4\" data-to=\"33\"/>\n<path class=\"rail\" d=\"M194.3 118.5H539.8m0 -12v24\" data-from=\"4\" data-to=\"33\"/>\n<rect class=\"page\" x=\"312.8\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"33\" data-to=\"33\"/>\n<circle class=\"rung\" cx=\"208.9\" cy=\"160.5\" r=\"4.5\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"goodline\" d=\"M508 217.5l5 6l8 -12\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"goodline\" d=\"M514 209.5L514 206.5\" data-from=\"30\" data-to=\"30\"/>\n<path class=\"goodline\" d=\"M12 407.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M194.3 444.5L194.3 723.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 467.5L660 467.5\"/>\n<path class=\"rule\" d=\"M90 537.5L660 537.5\"/>\n<path class=\"rule\" d=\"M90 579.5L660 579.5\"/>\n<path class=\"rule\" d=\"M90 702.5L660 702.5\"/>\n<path class=\"lane\" d=\"M90 668H511.9q7 0 7 -7V586.5q0 -7 7 -7\" data-from=\"2\" data-to=\"32\"/>\n<rect class=\"page\" x=\"236.3\" y=\"658\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 614H252.7q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"17\"/>\n<rect class=\"page\" x=\"93.3\" y=\"604\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 641H279.7q7 0 7 -7V586.5q0 -7 7 -7\" data-from=\"2\" data-to=\"21\"/>\n<rect class=\"page\" x=\"111.3\" y=\"631\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"148.2\" y=\"571.5\" width=\"10.1\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"246.1\" y=\"694.5\" width=\"7.1\" height=\"16\" rx=\"3\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"257\" y=\"694.5\" width=\"5.7\" height=\"16\" rx=\"2.8\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"266.7\" y=\"690.5\" width=\"327.4\" height=\"24\" rx=\"3\" data-from=\"17\" data-to=\"35\"/>\n<path class=\"end\" d=\"M593.1 689.5L593.1 715.5\" data-from=\"35\" data-to=\"35\"/>\n<rect class=\"task\" x=\"293.7\" y=\"567.5\" width=\"150.9\" height=\"24\" rx=\"3\" data-from=\"21\" data-to=\"27\"/>\n<path class=\"end\" d=\"M443.6 566.5L443.6 592.5\" data-from=\"27\" data-to=\"27\"/>\n<rect class=\"task\" x=\"525.9\" y=\"567.5\" width=\"65.7\" height=\"24\" rx=\"3\" data-from=\"32\" data-to=\"34\"/>\n<path class=\"end\" d=\"M590.6 566.5L590.6 592.5\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"beat\" d=\"M182.1 459.5L182.1 475.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M194.3 455.5L194.3 479.5\" data-from=\"5\" data-to=\"37\"/>\n<path class=\"rail\" d=\"M194.3 467.5H630m0 -12v24\" data-from=\"5\" data-to=\"37\"/>\n<rect class=\"page\" x=\"357.9\" y=\"457.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"37\" data-to=\"37\"/>\n<circle class=\"rung\" cx=\"237.6\" cy=\"537.5\" r=\"4.5\" data-from=\"12\" data-to=\"12\"/>\n<path class=\"goodline\" d=\"M624 467.5l5 6l8 -12\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"goodline\" d=\"M630 475.5L630 490.5\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"axis\" d=\"M90 735.5L630 735.5\"/>\n<path class=\"axis\" d=\"M624 731.5l6 4l-6 4\"/>\n<rect class=\"task\" x=\"90\" y=\"778.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 785.5L228.3 785.5\"/>\n<path class=\"end\" d=\"M501.4 778.5L501.4 792.5\"/>\n<path class=\"beat\" d=\"M99 802.5L99 816.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"805.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n<circle class=\"rung\" cx=\"445.4\" cy=\"809.5\" r=\"4.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"446.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">A runtime for each session, or one that lives on</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"307.7\" lengthAdjust=\"spacingAndGlyphs\">A runtime each: correct_example, logout</text>\n<text class=\"strong\" x=\"339.7\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"33\" data-to=\"33\">: finished</text>\n<text class=\"halo quiet\" x=\"159.2\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"297.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"236\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"359\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"193.4\" y=\"324.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"108.4\" y=\"297.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"121.1\" y=\"270.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver</text>\n<text class=\"\" x=\"298.8\" y=\"236\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">receiver</text>\n<text class=\"\" x=\"297.7\" y=\"359\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">worker: 4 rows</text>\n<text class=\"\" x=\"446.4\" y=\"236\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"25\" data-to=\"25\">pool</text>\n<text class=\"\" x=\"316.8\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"33\" data-to=\"33\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"217.9\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">wait</text>\n<text class=\"halo good\" x=\"309.3\" y=\"202\" textLength=\"320.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"30\" data-to=\"30\">the runtime&#x27;s threads end with the session</text>\n<text class=\"strong\" x=\"32\" y=\"413\" textLength=\"289.7\" lengthAdjust=\"spacingAndGlyphs\">A scope each: scope_example, logout</text>\n<text class=\"strong\" x=\"321.7\" y=\"413\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">: finished</text>\n<text class=\"halo quiet\" x=\"159.2\" y=\"439\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"646.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"473\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"543\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"585\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"708\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"240.3\" y=\"673.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">pool: suspended</text>\n<text class=\"quiet\" x=\"97.3\" y=\"619.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver: suspended</text>\n<text class=\"quiet\" x=\"115.3\" y=\"646.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker: suspended</text>\n<text class=\"\" x=\"402\" y=\"708\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">receiver</text>\n<text class=\"\" x=\"317.2\" y=\"585\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">worker: 4 rows</text>\n<text class=\"\" x=\"543.7\" y=\"585\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"32\" data-to=\"32\">pool</text>\n<text class=\"\" x=\"361.9\" y=\"473\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">logout: 2.4 ms</text>\n<text class=\"halo\" x=\"246.6\" y=\"543\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">wait</text>\n<text class=\"halo good\" x=\"208.4\" y=\"505\" textLength=\"421.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">the session&#x27;s tasks have ended, and the threads live on</text>\n<text class=\"halo quiet\" x=\"90\" y=\"763\" textLength=\"386\" lengthAdjust=\"spacingAndGlyphs\">time from the logout on, not to scale: the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"791\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"791\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"791\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"815\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"815\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n<text class=\"halo quiet\" x=\"460.4\" y=\"815\" textLength=\"123.6\" lengthAdjust=\"spacingAndGlyphs\">a rung is reached</text>\n</g>\n</svg>\n"
+"svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"recorded-scope-logout\" width=\"640\" height=\"829\" viewBox=\"0 0 640 829\" role=\"img\" aria-labelledby=\"scope-logout-title scope-logout-desc\">\n<title id=\"scope-logout-title\">A runtime for each session, or one that lives on</title>\n<desc id=\"scope-logout-desc\">A runtime for each session, or one that lives on. A runtime each: the runtime&#x27;s threads end with the session. A scope each: the session&#x27;s tasks have ended, and the threads live on. In order: -5.07 ms, a runtime each: Time-series worker goes on, on runtime 2; -5.05 ms, a runtime each: Time-series worker is suspended: it waits for the next sample&#x27;s time; -3.43 ms, a scope each: Time-series worker goes on, on runtime 1; -3.42 ms, a scope each: Time-series worker is suspended: it waits for the next sample&#x27;s time; 0.00 ms, a runtime each: The window begins the logout; 0.00 ms, a scope each: The window begins the logout; 0.12 ms, a runtime each: The ladder begins the shutdown; 0.12 ms, a runtime each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.15 ms, a runtime each: Event receiver goes on, on runtime 2: it had left runtime 1; 0.16 ms, a scope each: The ladder begins the shutdown; 0.16 ms, a scope each: The ladder&#x27;s rung &#x27;wait&#x27;: until all frames are gone; 0.17 ms, a runtime each: Event receiver is suspended; 0.19 ms, a runtime each: Event receiver goes on, on runtime 1: it had left runtime 2; 0.21 ms, a scope each: Event receiver goes on, on runtime 2; 0.21 ms, a scope each: Event receiver is suspended; 0.22 ms, a scope each: Time-series worker goes on, on runtime 2: it had left runtime 1; 0.22 ms, a scope each: Time-series worker is suspended; 0.22 ms, a scope each: Event receiver goes on, on runtime 2; 0.44 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.44 ms, a runtime each: Time-series worker is suspended; 0.45 ms, a scope each: Event receiver has ended; 0.46 ms, a scope each: Time-series worker goes on, on runtime 2; 0.48 ms, a runtime each: Time-series worker goes on, on runtime 2; 0.59 ms, a scope each: Time-series worker stores 4 rows; 0.60 ms, a runtime each: Time-series worker stores 4 rows; 0.60 ms, a scope each: Time-series worker has ended; 0.60 ms, a runtime each: Time-series worker has ended; 0.61 ms, a scope each: Pool goes on, on runtime 2: it had left runtime 1; 0.62 ms, a scope each: Pool is suspended: it waits for its connections; 0.63 ms, a scope each: Pool goes on, on runtime 2; 0.65 ms, a runtime each: Event receiver has ended; 0.66 ms, a runtime each: Pool goes on, on runtime 1; 0.74 ms, a scope each: Pool has ended; 0.76 ms, a scope each: The shutdown has returned, after 0.6 ms; 0.77 ms, a runtime each: Pool has ended; 0.79 ms, a scope each: The logout has returned, after 0.8 ms; 0.79 ms, a runtime each: Runtime 2 ends; 0.85 ms, a runtime each: Runtime 1 ends; 0.92 ms, a runtime each: The shutdown has returned, after 0.8 ms; 1.05 ms, a runtime each: The logout has returned, after 1.0 ms.</desc>\n<metadata>correct-logout.json sha256 24dd778fdf8d5228e83ee8a29dd67583df813c58b80ec7d413a258627e3f7230; scope-logout.json sha256 88389fd314a568a936765768c1d2ad237ebdd699607316eed1839797f06a5461</metadata>\n<style>\n.recorded-scope-logout text{font:16px \"Helvetica Neue\",Helvetica,Arial,\"Liberation Sans\",Roboto,sans-serif}\n.recorded-scope-logout .strong,.recorded-scope-logout .bad,.recorded-scope-logout .good,.recorded-scope-logout .title{font-weight:bold}\n.recorded-scope-logout .title{font-size:20px}\n.recorded-scope-logout .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}\n.recorded-scope-logout path,.recorded-scope-logout .rung{fill:none}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke-width:1}\n.recorded-scope-logout .blocked{fill:url(#scope-logout-blocked)}\n.recorded-scope-logout .stripe{stroke-width:1.2;opacity:.5}\n.recorded-scope-logout .hatch{stroke-width:2.6}\n.recorded-scope-logout .end{stroke-width:5}\n.recorded-scope-logout .lane{stroke-width:1.8;stroke-dasharray:2 3.5}\n.recorded-scope-logout .rail,.recorded-scope-logout .beat,.recorded-scope-logout .rung{stroke-width:1.6}\n.recorded-scope-logout .cross{stroke-width:2}\n.recorded-scope-logout .badline,.recorded-scope-logout .goodline{stroke-width:2.4}\n.recorded-scope-logout .moment{stroke-dasharray:1 3}\n.recorded-scope-logout .late{stroke-width:2;stroke-dasharray:6 3}\n.recorded-scope-logout .ribbon{stroke-width:32}\n.recorded-scope-logout .inner{stroke-width:29}\n.recorded-scope-logout .over{stroke:url(#scope-logout-guard);stroke-width:29}\n.recorded-scope-logout .page{fill:#ffffff}\n.recorded-scope-logout text{fill:#1f2328}\n.recorded-scope-logout .halo{stroke:#ffffff}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#d1d9e0}\n.recorded-scope-logout .quiet{fill:#59636e}\n.recorded-scope-logout .task{fill:#dce9f9;stroke:#2a66ad}\n.recorded-scope-logout .other{fill:#eef0f2;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#fdecec;stroke:#b91c26}\n.recorded-scope-logout .blocked{stroke:#b91c26}\n.recorded-scope-logout .stripe{stroke:#b91c26}\n.recorded-scope-logout .tint{fill:#fdecec}\n.recorded-scope-logout .hatch{stroke:#e5ab45}\n.recorded-scope-logout .amber{fill:#fff0cf}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#2a66ad}\n.recorded-scope-logout .ribbon{stroke:#8a5000}\n.recorded-scope-logout .inner{stroke:#fff0cf}\n.recorded-scope-logout .held{fill:#8a5000}\n.recorded-scope-logout .bad{fill:#b91c26}\n.recorded-scope-logout .badline{stroke:#b91c26}\n.recorded-scope-logout .good{fill:#1a7f37}\n.recorded-scope-logout .goodline{stroke:#1a7f37}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#59636e}\n.recorded-scope-logout .gone{fill:#59636e}\n.recorded-scope-logout .rung{fill:#ffffff;stroke:#1f2328}\n.recorded-scope-logout .cross{stroke:#59636e}\n@media (prefers-color-scheme:dark){\n.recorded-scope-logout .page{fill:#0d1117}\n.recorded-scope-logout text{fill:#e6edf3}\n.recorded-scope-logout .halo{stroke:#0d1117}\n.recorded-scope-logout .rule,.recorded-scope-logout .axis{stroke:#363d46}\n.recorded-scope-logout .quiet{fill:#9aa4af}\n.recorded-scope-logout .task{fill:#16324f;stroke:#6fb1fc}\n.recorded-scope-logout .other{fill:#1c2128;stroke:#7d8792}\n.recorded-scope-logout .late{fill:#3a1518;stroke:#ff8079}\n.recorded-scope-logout .blocked{stroke:#ff8079}\n.recorded-scope-logout .stripe{stroke:#ff8079}\n.recorded-scope-logout .tint{fill:#3a1518}\n.recorded-scope-logout .hatch{stroke:#8a6420}\n.recorded-scope-logout .amber{fill:#33260c}\n.recorded-scope-logout .end,.recorded-scope-logout .lane,.recorded-scope-logout .rail{stroke:#6fb1fc}\n.recorded-scope-logout .ribbon{stroke:#f0b04c}\n.recorded-scope-logout .inner{stroke:#33260c}\n.recorded-scope-logout .held{fill:#f0b04c}\n.recorded-scope-logout .bad{fill:#ff8079}\n.recorded-scope-logout .badline{stroke:#ff8079}\n.recorded-scope-logout .good{fill:#4cc15f}\n.recorded-scope-logout .goodline{stroke:#4cc15f}\n.recorded-scope-logout .beat,.recorded-scope-logout .moment{stroke:#9aa4af}\n.recorded-scope-logout .gone{fill:#9aa4af}\n.recorded-scope-logout .rung{fill:#0d1117;stroke:#e6edf3}\n.recorded-scope-logout .cross{stroke:#9aa4af}\n}\n</style>\n<defs><pattern id=\"scope-logout-guard\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V7\"/></pattern><pattern id=\"scope-logout-blocked\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><path class=\"stripe\" d=\"M0 0V7\"/></pattern></defs>\n<rect class=\"page\" width=\"640\" height=\"829\" rx=\"8\"/>\n<g>\n<path class=\"rule\" d=\"M12 384.5L630 384.5\"/>\n<path class=\"goodline\" d=\"M12 58.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M208.3 95.5L208.3 374.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rule\" d=\"M90 118.5L660 118.5\"/>\n<path class=\"rule\" d=\"M90 160.5L660 160.5\"/>\n<path class=\"rule\" d=\"M90 230.5L609.5 230.5\"/>\n<rect class=\"gone\" x=\"605.5\" y=\"226.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"rule\" d=\"M90 353.5L590.7 353.5\"/>\n<rect class=\"gone\" x=\"586.7\" y=\"349.5\" width=\"8\" height=\"8\" rx=\"0\" data-from=\"36\" data-to=\"36\"/>\n<path class=\"lane\" d=\"M90 319H508.7q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"31\"/>\n<rect class=\"page\" x=\"234.6\" y=\"309\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 292H276.1q7 0 7 7V346.5q0 7 7 7\" data-from=\"0\" data-to=\"18\"/>\n<rect class=\"page\" x=\"109.5\" y=\"282\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<path class=\"lane\" d=\"M90 265H230.4q7 0 7 -7V237.5q0 -7 7 -7\" data-from=\"0\" data-to=\"12\"/>\n<rect class=\"page\" x=\"125.7\" y=\"255\" width=\"64.9\" height=\"20\" rx=\"3\" data-from=\"0\" data-to=\"0\"/>\n<rect class=\"task\" x=\"90\" y=\"345.5\" width=\"9.9\" height=\"16\" rx=\"3\" data-from=\"0\" data-to=\"1\"/>\n<rect class=\"task\" x=\"229.3\" y=\"345.5\" width=\"10\" height=\"16\" rx=\"3\" data-from=\"8\" data-to=\"11\"/>\n<rect class=\"task\" x=\"244.4\" y=\"218.5\" width=\"273.4\" height=\"24\" rx=\"3\" data-from=\"12\" data-to=\"30\"/>\n<path class=\"end\" d=\"M516.8 217.5L516.8 243.5\" data-from=\"30\" data-to=\"30\"/>\n<rect class=\"task\" x=\"290.1\" y=\"341.5\" width=\"214.7\" height=\"24\" rx=\"3\" data-from=\"18\" data-to=\"26\"/>\n<path class=\"end\" d=\"M503.8 340.5L503.8 366.5\" data-from=\"26\" data-to=\"26\"/>\n<rect class=\"task\" x=\"522.7\" y=\"218.5\" width=\"61.6\" height=\"24\" rx=\"3\" data-from=\"31\" data-to=\"34\"/>\n<path class=\"end\" d=\"M583.3 217.5L583.3 243.5\" data-from=\"34\" data-to=\"34\"/>\n<path class=\"beat\" d=\"M200.7 110.5L200.7 126.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M208.3 106.5L208.3 130.5\" data-from=\"4\" data-to=\"39\"/>\n<path class=\"rail\" d=\"M208.3 118.5H630m0 -12v24\" data-from=\"4\" data-to=\"39\"/>\n<rect class=\"page\" x=\"364.9\" y=\"108.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"39\" data-to=\"39\"/>\n<circle class=\"rung\" cx=\"224.5\" cy=\"160.5\" r=\"4.5\" data-from=\"7\" data-to=\"7\"/>\n<path class=\"goodline\" d=\"M603.5 217.5l5 6l8 -12\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"goodline\" d=\"M609.5 209.5L609.5 206.5\" data-from=\"37\" data-to=\"37\"/>\n<path class=\"goodline\" d=\"M12 407.5l5 6l9 -12\"/>\n<path class=\"moment\" d=\"M208.3 444.5L208.3 723.5\" data-from=\"5\" data-to=\"5\"/>\n<path class=\"rule\" d=\"M90 467.5L660 467.5\"/>\n<path class=\"rule\" d=\"M90 537.5L660 537.5\"/>\n<path class=\"rule\" d=\"M90 579.5L660 579.5\"/>\n<path class=\"rule\" d=\"M90 702.5L660 702.5\"/>\n<path class=\"lane\" d=\"M90 668H496.2q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"27\"/>\n<rect class=\"page\" x=\"228.4\" y=\"658\" width=\"125.4\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 641H355.7q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"21\"/>\n<rect class=\"page\" x=\"149.3\" y=\"631\" width=\"143.2\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<path class=\"lane\" d=\"M90 614H255.1q7 0 7 7V695.5q0 7 7 7\" data-from=\"2\" data-to=\"17\"/>\n<rect class=\"page\" x=\"94.5\" y=\"604\" width=\"152.1\" height=\"20\" rx=\"3\" data-from=\"2\" data-to=\"2\"/>\n<rect class=\"task\" x=\"142.3\" y=\"571.5\" width=\"7.7\" height=\"16\" rx=\"3\" data-from=\"2\" data-to=\"3\"/>\n<rect class=\"task\" x=\"248.9\" y=\"694.5\" width=\"6.4\" height=\"16\" rx=\"3\" data-from=\"13\" data-to=\"14\"/>\n<rect class=\"task\" x=\"259.2\" y=\"694.5\" width=\"5.8\" height=\"16\" rx=\"2.9\" data-from=\"15\" data-to=\"16\"/>\n<rect class=\"task\" x=\"269.1\" y=\"690.5\" width=\"94.9\" height=\"24\" rx=\"3\" data-from=\"17\" data-to=\"20\"/>\n<path class=\"end\" d=\"M363 689.5L363 715.5\" data-from=\"20\" data-to=\"20\"/>\n<rect class=\"task\" x=\"369.7\" y=\"690.5\" width=\"133.8\" height=\"24\" rx=\"3\" data-from=\"21\" data-to=\"25\"/>\n<path class=\"end\" d=\"M502.5 689.5L502.5 715.5\" data-from=\"25\" data-to=\"25\"/>\n<rect class=\"task\" x=\"510.2\" y=\"690.5\" width=\"65.4\" height=\"24\" rx=\"3\" data-from=\"27\" data-to=\"32\"/>\n<path class=\"end\" d=\"M574.6 689.5L574.6 715.5\" data-from=\"32\" data-to=\"32\"/>\n<path class=\"beat\" d=\"M201.9 459.5L201.9 475.5\" data-from=\"4\" data-to=\"4\"/>\n<path class=\"rail\" d=\"M208.3 455.5L208.3 479.5\" data-from=\"5\" data-to=\"35\"/>\n<path class=\"rail\" d=\"M208.3 467.5H589.1m0 -12v24\" data-from=\"5\" data-to=\"35\"/>\n<rect class=\"page\" x=\"344.5\" y=\"457.5\" width=\"108.5\" height=\"20\" rx=\"3\" data-from=\"35\" data-to=\"35\"/>\n<circle class=\"rung\" cx=\"233.5\" cy=\"537.5\" r=\"4.5\" data-from=\"10\" data-to=\"10\"/>\n<path class=\"goodline\" d=\"M583.1 467.5l5 6l8 -12\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"goodline\" d=\"M589.1 475.5L589.1 490.5\" data-from=\"35\" data-to=\"35\"/>\n<path class=\"axis\" d=\"M90 735.5L630 735.5\"/>\n<path class=\"axis\" d=\"M624 731.5l6 4l-6 4\"/>\n<rect class=\"task\" x=\"90\" y=\"778.5\" width=\"18\" height=\"14\" rx=\"3\"/>\n<path class=\"lane\" d=\"M210.3 785.5L228.3 785.5\"/>\n<path class=\"end\" d=\"M501.4 778.5L501.4 792.5\"/>\n<path class=\"beat\" d=\"M99 802.5L99 816.5\"/>\n<rect class=\"gone\" x=\"301.5\" y=\"805.5\" width=\"8\" height=\"8\" rx=\"0\"/>\n<circle class=\"rung\" cx=\"445.4\" cy=\"809.5\" r=\"4.5\"/>\n</g>\n<g>\n<text class=\"title\" x=\"12\" y=\"28.5\" textLength=\"446.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">A runtime for each session, or one that lives on</text>\n<text class=\"strong\" x=\"32\" y=\"64\" textLength=\"307.7\" lengthAdjust=\"spacingAndGlyphs\">A runtime each: correct_example, logout</text>\n<text class=\"strong\" x=\"339.7\" y=\"64\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"39\" data-to=\"39\">: finished</text>\n<text class=\"halo quiet\" x=\"173.2\" y=\"90\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"4\" data-to=\"4\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"297.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"124\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"166\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"236\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"359\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"238.6\" y=\"324.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">pool: suspended</text>\n<text class=\"quiet\" x=\"113.5\" y=\"297.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">worker: suspended</text>\n<text class=\"quiet\" x=\"129.7\" y=\"270.5\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"0\" data-to=\"0\">receiver</text>\n<text class=\"\" x=\"352.6\" y=\"236\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"12\" data-to=\"12\">receiver</text>\n<text class=\"\" x=\"345.5\" y=\"359\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"18\" data-to=\"18\">worker: 4 rows</text>\n<text class=\"\" x=\"538.4\" y=\"236\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"31\" data-to=\"31\">pool</text>\n<text class=\"\" x=\"368.9\" y=\"124\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"39\" data-to=\"39\">logout: 1.0 ms</text>\n<text class=\"halo\" x=\"233.5\" y=\"166\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"7\" data-to=\"7\">wait</text>\n<text class=\"halo good\" x=\"309.3\" y=\"202\" textLength=\"320.7\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"37\" data-to=\"37\">the runtime&#x27;s threads end with the session</text>\n<text class=\"strong\" x=\"32\" y=\"413\" textLength=\"289.7\" lengthAdjust=\"spacingAndGlyphs\">A scope each: scope_example, logout</text>\n<text class=\"strong\" x=\"321.7\" y=\"413\" textLength=\"68.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"35\" data-to=\"35\">: finished</text>\n<text class=\"halo quiet\" x=\"173.2\" y=\"439\" textLength=\"70.3\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"5\" data-to=\"5\">the logout</text>\n<text class=\"halo quiet\" x=\"12\" y=\"646.5\" textLength=\"67.6\" lengthAdjust=\"spacingAndGlyphs\">no thread</text>\n<text class=\"halo\" x=\"12\" y=\"473\" textLength=\"53.3\" lengthAdjust=\"spacingAndGlyphs\">window</text>\n<text class=\"halo\" x=\"12\" y=\"543\" textLength=\"44.5\" lengthAdjust=\"spacingAndGlyphs\">ladder</text>\n<text class=\"halo\" x=\"12\" y=\"585\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 1</text>\n<text class=\"halo\" x=\"12\" y=\"708\" textLength=\"66.7\" lengthAdjust=\"spacingAndGlyphs\">runtime 2</text>\n<text class=\"quiet\" x=\"232.4\" y=\"673.5\" textLength=\"117.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">pool: suspended</text>\n<text class=\"quiet\" x=\"153.3\" y=\"646.5\" textLength=\"135.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">worker: suspended</text>\n<text class=\"quiet\" x=\"98.5\" y=\"619.5\" textLength=\"144.1\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"2\" data-to=\"2\">receiver: suspended</text>\n<text class=\"\" x=\"288.1\" y=\"708\" textLength=\"56.9\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"17\" data-to=\"17\">receiver</text>\n<text class=\"\" x=\"384.6\" y=\"708\" textLength=\"104\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"21\" data-to=\"21\">worker: 4 rows</text>\n<text class=\"\" x=\"527.8\" y=\"708\" textLength=\"30.2\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"27\" data-to=\"27\">pool</text>\n<text class=\"\" x=\"348.5\" y=\"473\" textLength=\"100.5\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"35\" data-to=\"35\">logout: 0.8 ms</text>\n<text class=\"halo\" x=\"242.5\" y=\"543\" textLength=\"28.4\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"10\" data-to=\"10\">wait</text>\n<text class=\"halo good\" x=\"208.4\" y=\"505\" textLength=\"421.6\" lengthAdjust=\"spacingAndGlyphs\" data-from=\"35\" data-to=\"35\">the session&#x27;s tasks have ended, and the threads live on</text>\n<text class=\"halo quiet\" x=\"90\" y=\"763\" textLength=\"386\" lengthAdjust=\"spacingAndGlyphs\">time from the logout on, not to scale: the order is exact</text>\n<text class=\"halo quiet\" x=\"114\" y=\"791\" textLength=\"78.3\" lengthAdjust=\"spacingAndGlyphs\">a task runs</text>\n<text class=\"halo quiet\" x=\"234.3\" y=\"791\" textLength=\"240.1\" lengthAdjust=\"spacingAndGlyphs\">a task is suspended, on no thread</text>\n<text class=\"halo quiet\" x=\"516.4\" y=\"791\" textLength=\"95.2\" lengthAdjust=\"spacingAndGlyphs\">the task ends</text>\n<text class=\"halo quiet\" x=\"114\" y=\"815\" textLength=\"164.5\" lengthAdjust=\"spacingAndGlyphs\">the window&#x27;s heartbeat</text>\n<text class=\"halo quiet\" x=\"320.5\" y=\"815\" textLength=\"97.8\" lengthAdjust=\"spacingAndGlyphs\">a thread ends</text>\n<text class=\"halo quiet\" x=\"460.4\" y=\"815\" textLength=\"123.6\" lengthAdjust=\"spacingAndGlyphs\">a rung is reached</text>\n</g>\n</svg>\n"
 },
 {
 "name": "straggler",
