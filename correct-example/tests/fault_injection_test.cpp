@@ -21,6 +21,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -439,6 +440,7 @@ TEST(FaultInjection, AnAsyncShutdownThatGetsNoThreadSaysSoAndCanBeCalledAgain) {
 
 /// On its own thread the destructor leaves the shutdown to another one, and the system has none.
 TEST(FaultInjection, ARuntimeThatIsDroppedAndGetsNoThreadForItsShutdownIsStopped) {
+  const auto threads = threads_of_this_process();
   const auto left = std::make_shared<std::promise<void>>();
   const auto warnings = std::make_shared<std::vector<std::string>>();
   auto runtime = Runtime::start(
@@ -460,6 +462,7 @@ TEST(FaultInjection, ARuntimeThatIsDroppedAndGetsNoThreadForItsShutdownIsStopped
   EXPECT_TRUE(observed.expired());
   EXPECT_THAT(*warnings, ElementsAre(HasSubstr("was dropped without shutdown()"),
                                      HasSubstr("it could only be stopped: ")));
+  while (threads_of_this_process() > threads) std::this_thread::yield();  // it is detached
 }
 
 }  // namespace
