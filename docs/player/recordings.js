@@ -2655,7 +2655,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/experiments.cpp",
-"first": 144,
+"first": 145,
 "mark": 4,
 "lines": [
 "  scenario::recording::name_thread(\"observer\");",
@@ -9732,7 +9732,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/experiments.cpp",
-"first": 52,
+"first": 53,
 "mark": 4,
 "lines": [
 "  asio::post(executor_, [this] {",
@@ -9748,7 +9748,7 @@ const recordings = [
 },
 {
 "file": "broken-example/mutex_problem/experiments.cpp",
-"first": 49,
+"first": 50,
 "mark": 4,
 "lines": [
 "private:",
