@@ -27,9 +27,9 @@ concept HasCoAwait = requires(T&& value) { static_cast<T&&>(value).operator co_a
                      requires(T& value) { value.await_ready(); };
 
 template <typename T>
-concept CoroutineResult =
-    HasCoAwait<T> || requires { typename std::coroutine_traits<T>::promise_type; } ||
-    std::convertible_to<T, std::coroutine_handle<>>;
+concept CoroutineResult = HasCoAwait<T> || requires {
+  typename std::coroutine_traits<T>::promise_type;
+} || std::convertible_to<T, std::coroutine_handle<>>;
 
 /// Does not own what it leads to.
 template <typename T>
