@@ -109,8 +109,8 @@ class Runtime {
   /// Calls a blocking function with arguments, both kept by value as std::thread does, on a
   /// Boost.Thread of its own, and completes on the handler's executor: an initiating function with
   /// the signature `void(std::exception_ptr, Result)` (Result default-constructible, as for
-  /// co_spawn, and movable), or `void(std::exception_ptr)` for a function without result. The completion token
-  /// is the last argument; without one it is use_awaitable.
+  /// co_spawn, and movable), or `void(std::exception_ptr)` for a function without result. The
+  /// completion token is the last argument; without one it is use_awaitable.
   ///
   /// It is a task of the root scope; if it is refused like one, or gets no thread, that is its
   /// result. When a shutdown interrupts, it is interrupted at Boost.Thread's interruption points
