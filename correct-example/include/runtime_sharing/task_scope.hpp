@@ -46,7 +46,8 @@ class TaskHandle {
   /// Ends what the task is suspended in, as the rung `interrupt` of a shutdown does: by terminal
   /// cancellation. Returns at once. The task may wait again afterwards, to clean up or to go on.
   /// One that disables cancellation, or is suspended in something that cannot be cancelled, such as
-  /// a post, or in an operation that has its result already, does not notice; and nobody asks again.
+  /// a post, or in an operation that has its result already, does not notice; and nobody asks
+  /// again.
   void interrupt() const noexcept { task_->interrupt(); }
 
   /// Initiating function, `void(std::exception_ptr)`: completes when the task's frame is gone, with
