@@ -357,7 +357,11 @@ def differences(root):
 
 
 def check(root):
-    found = differences(root)
+    try:
+        found = differences(root)
+    except (OSError, ValueError, KeyError) as problem:
+        raise Failed(f"cannot compare with docs/benchmarks/results.json: {problem!r}; "
+                     "measure anew, without --check") from None
     print("\n".join(found) if found else "the page and its plots are what the results give")
     return 1 if found else 0
 

@@ -113,6 +113,13 @@ class Check(unittest.TestCase):
                 bench_report.write_pages(self.root, results([50, 90]))
                 self.assertNotEqual(self.falsify(name, was, becomes), [])
 
+    def test_says_in_a_line_that_there_is_nothing_to_compare_with(self):
+        results = self.root / "docs/benchmarks/results.json"
+        for spoil in results.unlink, lambda: results.write_text("{"), lambda: results.write_text("{}"):
+            spoil()
+            with self.assertRaisesRegex(bench_report.Failed, "^cannot compare with"):
+                bench_report.check(self.root)
+
     def test_finds_a_page_that_was_cut_short(self):
         path = self.root / "docs/benchmarks.md"
         path.write_text("".join(path.read_text(encoding="utf-8").splitlines(True)[:-1]))

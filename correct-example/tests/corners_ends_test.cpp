@@ -325,7 +325,7 @@ TEST(CancellationToken, WhoeverIsWakingInAContextIsWaitedForByItsEnd) {
     spent = processor_time();
   });
   ending.wait();
-  std::this_thread::sleep_for(500ms);
+  std::this_thread::sleep_for(500ms);  // the time that a wait which does not sleep would burn
   EXPECT_FALSE(has_ended);
   go_on.count_down();
   canceller.join();
@@ -532,7 +532,8 @@ TEST(Shutdown, WaitsForAHandlerThatWasPostedToTheContextItselfAndIsLate) {
   is_blocked.wait();
   std::thread lets_it_go([&] {
     wait_until([&] { return runtime->token().is_cancelled(); });
-    std::this_thread::sleep_for(500ms);  // past every deadline
+    // Past every deadline, and the time that a wait which does not sleep would burn.
+    std::this_thread::sleep_for(500ms);
     go_on.count_down();
   });
 
