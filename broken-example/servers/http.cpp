@@ -1,5 +1,5 @@
 // http · an HTTP/1.1 keep-alive server that stops
-// Run       http [PORT]        without one, or with 0: any; prints `port N`
+// Run       naive_server_http PORT        0: any port; prints `port N`
 // Expected  SIGTERM ends it at once, whatever it is doing: exit code 0
 // Why       docs/draining.md        Mended by  correct-example/servers/http.cpp
 #include "correct-example/servers/run_server.hpp"

@@ -1,5 +1,5 @@
 // tls · lines over TLS, a server that stops
-// Run       tls PORT FILE.pem        the key and the certificate; 0: any port; prints `port N`
+// Run       naive_server_tls PORT FILE.pem    key and certificate; port 0: any; prints `port N`
 // Expected  SIGTERM ends it at once, whatever it is doing: exit code 0
 // Why       docs/draining.md        Mended by  correct-example/servers/tls.cpp
 #include "correct-example/servers/run_server.hpp"

@@ -1,5 +1,5 @@
 // websocket · a WebSocket server that stops
-// Run       websocket [PORT]        without one, or with 0: any; prints `port N`
+// Run       naive_server_websocket PORT        0: any port; prints `port N`
 // Expected  SIGTERM ends it at once, whatever it is doing: exit code 0
 // Why       docs/draining.md        Mended by  correct-example/servers/websocket.cpp
 #include "correct-example/servers/run_server.hpp"

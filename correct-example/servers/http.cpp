@@ -1,5 +1,5 @@
 // http · an HTTP/1.1 keep-alive server that drains
-// Run       http [PORT]        without one, or with 0: any; prints `port N`
+// Run       server_http PORT        0: any port; prints `port N`
 // Expected  SIGTERM drains: exit code 0. A second one forces: exit code 1
 // Why       docs/draining.md        Broken by  broken-example/servers/http.cpp
 #include "correct-example/servers/run_server.hpp"

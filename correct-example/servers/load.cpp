@@ -1,5 +1,5 @@
 // load · keeps a server busy while it is restarted, and counts what became of each request
-// Run       load http|websocket|tls PORT CONNECTIONS      until its standard input is closed
+// Run       server_load http|websocket|tls PORT CONNECTIONS      until its standard input is closed
 // Expected  `busy N` when all connections have had an answer since the last restart, for the Nth
 //           time; at the end requests_sent, answered, repeatable and cut
 // Why       docs/draining.md

@@ -1,5 +1,5 @@
 // tls · lines over TLS, a server that drains
-// Run       tls PORT FILE.pem        the key and the certificate; 0: any port; prints `port N`
+// Run       server_tls PORT FILE.pem    key and certificate; port 0: any; prints `port N`
 // Expected  SIGTERM drains: exit code 0. A second one forces: exit code 1
 // Why       docs/draining.md        Broken by  broken-example/servers/tls.cpp
 #include "correct-example/servers/run_server.hpp"

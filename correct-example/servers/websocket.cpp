@@ -1,5 +1,5 @@
 // websocket · a WebSocket server that drains
-// Run       websocket [PORT]        without one, or with 0: any; prints `port N`
+// Run       server_websocket PORT        0: any port; prints `port N`
 // Expected  SIGTERM drains: exit code 0. A second one forces: exit code 1
 // Why       docs/draining.md        Broken by  broken-example/servers/websocket.cpp
 #include "correct-example/servers/run_server.hpp"
