@@ -93,21 +93,28 @@ class Child {
   FILE* output_ = nullptr;
 };
 
-std::string certificate() {
-  static const std::string file = [] {
-    const auto name = testing::TempDir() + "servers_test_" + std::to_string(getpid()) + ".pem";
+/// A key and its certificate, removed with the process.
+class Certificate {
+ public:
+  Certificate() {
     Child openssl({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                   "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout", name,
-                   "-out", name});
+                   "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout", file,
+                   "-out", file});
     if (openssl.exit_code() != 0) throw std::runtime_error("openssl made no certificate");
-    return name;
-  }();
-  return file;
-}
+  }
+  ~Certificate() { std::remove(file.c_str()); }
+  Certificate(const Certificate&) = delete;
+  Certificate& operator=(const Certificate&) = delete;
+
+  const std::string file = testing::TempDir() + "servers_test_" + std::to_string(getpid()) + ".pem";
+};
 
 std::vector<std::string> server(const std::string& program, const std::string& protocol, int port) {
   std::vector<std::string> command{TEST_BINARY_DIR "/" + program, std::to_string(port)};
-  if (protocol == "tls") command.push_back(certificate());
+  if (protocol == "tls") {
+    static const Certificate certificate;
+    command.push_back(certificate.file);
+  }
   return command;
 }
 
