@@ -15,11 +15,13 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -31,6 +33,10 @@
 #include <string>
 #include <thread>
 #include <utility>
+
+#if defined(WITH_ADDRESS_SANITIZER)
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace {
 
@@ -173,11 +179,23 @@ asio::awaitable<void> dispatch_inline(CancellationToken token) {
   }
 }
 
-// Asio uses the memory of frames again, so it is the scribbling above that makes a late look at a
-// frame a crash, or a report of AddressSanitizer. What switches it off for all that Asio recycles
-// is, for the whole build, BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=0; for frames alone it is
-// BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING, and BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING is
-// not.
+#if defined(WITH_ADDRESS_SANITIZER)
+TEST(CancelOn, IsTestedUnderASanitizerWithMemoryThatAsioDoesNotUseAgain) {
+  asio::io_context context;
+  bool kept = true;
+  asio::post(context, [&] {
+    asio::recycling_allocator<std::byte> allocator;
+    auto* const freed = allocator.allocate(64);
+    allocator.deallocate(freed, 64);
+    kept = !__asan_address_is_poisoned(freed);
+  });
+  context.run();
+  EXPECT_FALSE(kept);
+}
+#endif
+
+// Asio uses the memory of frames again, so without a sanitizer it is the scribbling above that
+// makes a late look at a frame a crash.
 TEST(CancelOn, AnOperationOfATaskMayCompleteInline) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 1});
