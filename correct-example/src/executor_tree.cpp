@@ -46,12 +46,19 @@ class ExecutorTree final : public ScopeTree, public EndService::Hook {
       : ScopeTree(asio::query(executor, asio::execution::context)),
         executor_(asio::require(executor, asio::execution::blocking.never)),
         listeners_(asio::use_service<EndService>(context()).listeners) {}
+  /// As long as it is in the list the context does not end, unless here: an executor may own it.
   ~ExecutorTree() override {
-    const std::lock_guard lock(listeners_->mutex);  // the context does not end meanwhile
+    {
+      const std::lock_guard lock(listeners_->mutex);
+      destroyed_on_ = std::this_thread::get_id();
+    }
     asio::any_io_executor().swap(executor_);
     asio::any_io_executor().swap(work_);
+    const std::lock_guard lock(listeners_->mutex);
     if (is_linked()) listeners_->trees.erase(listeners_->trees.iterator_to(*this));
   }
+  /// Called with the mutex of the listeners.
+  bool is_destroyed_here() const noexcept { return destroyed_on_ == std::this_thread::get_id(); }
 
   void begin() {
     Turns::begin(0);
@@ -98,6 +105,7 @@ class ExecutorTree final : public ScopeTree, public EndService::Hook {
   ContextGate gate_;
   asio::any_io_executor executor_;  // used inside the gate
   const std::shared_ptr<EndService::Listeners> listeners_;
+  std::thread::id destroyed_on_;  // guarded by the mutex of the listeners
   std::mutex work_mutex_;
   std::size_t tasks_ = 0;       // guarded by work_mutex_, like the next one
   asio::any_io_executor work_;  // while there are tasks
@@ -111,9 +119,9 @@ void EndService::shutdown() {
       if (listeners->trees.empty()) return;
       ExecutorTree& first = listeners->trees.front();
       tree = first.weak_from_this().lock();
-      if (tree) listeners->trees.pop_front();
+      if (tree || first.is_destroyed_here()) listeners->trees.pop_front();
     }
-    // Otherwise its destructor is under way, takes it out, and still needs the context.
+    // Otherwise its destructor is under way elsewhere, takes it out, and still needs the context.
     tree ? static_cast<ExecutorTree&>(*tree).context_ends() : std::this_thread::yield();
   }
 }

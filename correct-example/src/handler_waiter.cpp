@@ -3,6 +3,7 @@
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/detail/memory.hpp"
 
+#include <mutex>
 #include <utility>
 
 namespace runtime_sharing::detail {
@@ -56,12 +57,44 @@ void OperationCanceller::leave_if_finished() noexcept {
   if (!finished_.compare_exchange_strong(finished, false)) leave();
 }
 
+// The slot's owner and the handler's call are where the handler runs, one after the other. Only a
+// handler that is destroyed elsewhere may meet the slot: for that there is a lock, of all of them.
+static constinit ByteLock abandoned_lock;
+
+OperationCanceller::InSlot::~InSlot() {
+  if (canceller_.load(std::memory_order_acquire) == nullptr) return;
+  const std::lock_guard lock(abandoned_lock);
+  if (auto* const canceller = canceller_.load()) canceller->in_slot_ = nullptr;
+}
+
+void OperationCanceller::InSlot::operator()(asio::cancellation_type type) const {
+  boost::intrusive_ptr<OperationCanceller> canceller;  // the operation may complete at once
+  {
+    const std::lock_guard lock(abandoned_lock);
+    canceller = canceller_.load();
+  }
+  if (canceller && type != asio::cancellation_type::none) canceller->emit(type);
+}
+
+void OperationCanceller::complete() noexcept {
+  if (in_slot_ != nullptr) std::exchange(in_slot_, nullptr)->canceller_ = nullptr;
+  finish();
+}
+
+void OperationCanceller::abandon() noexcept {
+  {
+    const std::lock_guard lock(abandoned_lock);
+    if (in_slot_ != nullptr) std::exchange(in_slot_, nullptr)->canceller_ = nullptr;
+  }
+  finish();
+}
+
 void OperationCanceller::finish() noexcept {
   if (!finished_.exchange(true)) leave();
 }
 
 void OperationCanceller::leave() noexcept {
-  if (queue() != nullptr && queue()->remove(*this)) intrusive_ptr_release(this);
+  if (!is_dropped_ && queue() != nullptr && queue()->remove(*this)) intrusive_ptr_release(this);
 }
 
 HandlerQueue& HandlerQueue::of(asio::execution_context& context) {
@@ -78,19 +111,17 @@ void HandlerQueue::wake_up() noexcept {
   // What is dropped may be the last owner of the context, and needs that to the end.
   const boost::intrusive_ptr self(this);
   const auto owner = owner_.lock();
-  for (;;) {
-    Waiter* refused = nullptr;
-    {
-      const ContextGate::Entry entry(gate_);
-      if (!entry) return;  // shut_down() has them
-      while (refused == nullptr) {
-        Waiter* const waiter = take();
-        if (waiter == nullptr) return;
-        if (!waiter->deliver()) refused = waiter;
-      }
+  Step* refused = nullptr;  // dropped last: that runs user code, which may wait for the others
+  {
+    const ContextGate::Entry entry(gate_);
+    if (!entry) return;  // shut_down() has them
+    while (Waiter* const waiter = take()) {
+      if (waiter->deliver()) continue;
+      Step& step = static_cast<HandlerWaiter&>(*waiter);
+      step.next_ = std::exchange(refused, &step);
     }
-    refused->drop();
   }
+  while (refused != nullptr) std::exchange(refused, refused->next_)->discard();
 }
 
 }  // namespace runtime_sharing::detail

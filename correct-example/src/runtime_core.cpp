@@ -150,8 +150,8 @@ void RuntimeCore::run_handlers() noexcept {
 // ---- Blocking calls
 
 void RuntimeCore::BlockingTask::interrupt() noexcept {
-  interrupted = true;
   const std::lock_guard lock(scope->tree->mutex);
+  interrupted = true;
   thread.interrupt();
 }
 
@@ -183,9 +183,13 @@ void RuntimeCore::run_blocking(BlockingTasks::iterator entry,
                                const std::shared_ptr<TaskGuard>& guard,
                                std::shared_ptr<BlockingCall> blocking) noexcept {
   core_of_this_thread = this;
-  call(options.on_thread_start);
   TaskRecord& task = **entry;
-  std::optional<ObservedTurn> observed(task);
+  std::optional<ObservedTurn> observed;
+  {
+    const boost::this_thread::disable_interruption not_yet;  // it is meant for the call
+    call(options.on_thread_start);
+    observed.emplace(task);
+  }
   task.running = true;
   blocking->run();
   task.running = false;

@@ -29,22 +29,30 @@ std::shared_ptr<Runtime> RuntimeSlot::start(WhileStopping policy) {
 std::shared_ptr<Runtime> detail::SlotState::try_start(boost::system::error_code& error,
                                                       std::shared_ptr<Runtime>& stopping) {
   std::unique_lock lock(mutex);
-  started.wait(lock, [this] { return !is_starting; });
+  for (;;) {
+    started.wait(lock, [this] { return !is_starting; });
+    if (!present || !present->ended().is_cancelled()) break;
+    // What was there before goes first, with all that is pending on it. That joins the thread of
+    // its ladder, on which somebody may be starting the next one: so nobody waits for this.
+    auto before = std::move(present);
+    lock.unlock();
+    before.reset();
+    lock.lock();
+  }
   if (closed) {
     error = Errc::slot_closed;
     return nullptr;
   }
-  if (present && !present->ended().is_cancelled()) {
+  if (present) {
     const bool is_ending = present->is_shutting_down();
     error = is_ending ? Errc::runtime_stopping : Errc::runtime_running;
     if (is_ending) stopping = present;
     return nullptr;
   }
-  // Threads are started, and what was there before is destroyed, without the lock: both call hooks
-  // of the user's, which may ask for current().
+  // Threads are started without the lock: they call hooks of the user's, which may ask for
+  // current().
+  std::optional<Runtime::Options> options(next);  // may throw, and nothing has happened
   is_starting = true;
-  auto before = std::move(present);
-  std::optional<Runtime::Options> options(next);
   lock.unlock();
   std::shared_ptr<Runtime> fresh;
   std::exception_ptr failure;
@@ -60,8 +68,6 @@ std::shared_ptr<Runtime> detail::SlotState::try_start(boost::system::error_code&
   present = fresh;
   started.notify_all();
   lock.unlock();
-  before
-      .reset();  // joins the thread of its ladder, on which somebody may be waiting for this start
   if (failure) std::rethrow_exception(failure);
   return fresh;
 }

@@ -6,11 +6,11 @@ namespace {
 /// Tasks that nobody has waited for, but for the one that destroys the scope from inside.
 std::size_t left_behind_in(const detail::ScopeState& scope) noexcept {
   // Whoever is left after a shutdown was waited for, and named. So is whoever is destroyed by one,
-  // together with this scope: the context has ended.
-  if (scope.is_drained() || scope.is_root() || scope.was_shut_down() ||
-      scope.tree->line_here().is_closed()) {
+  // together with this scope: the context has ended, and this thread is one that ends it.
+  const bool goes_with_its_context =
+      scope.tree->line_here().is_closed() && !scope.tree->may_wait_here();
+  if (scope.is_drained() || scope.is_root() || scope.was_shut_down() || goes_with_its_context)
     return 0;
-  }
   const auto* const here = detail::CoroutineTask::here();
   const std::size_t inside = here != nullptr && scope.contains(*here->scope) ? 1 : 0;
   const std::size_t alive = scope.size();

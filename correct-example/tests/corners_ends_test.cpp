@@ -288,6 +288,26 @@ TEST(CancellationToken, DestroysAHandlerThatItsExecutorRefuses) {
   EXPECT_EQ(owned.use_count(), 1);
 }
 
+TEST(CancellationToken, DestroysAHandlerThatItsExecutorRefusesAfterItHasToldTheOthers) {
+  const HangGuard guard;
+  asio::io_context context;
+  const CancellationToken token;
+  std::promise<void> told;
+  // As it is destroyed it waits for the other one.
+  auto waits = std::async(std::launch::async, [&] { told.get_future().wait(); });
+  token.cancelled(
+      asio::bind_executor(Refuses{&context}, [waits = std::move(waits)](error_code) {}));
+  token.cancelled(asio::bind_executor(context, [&](error_code) { told.set_value(); }));
+  std::thread runner([work = asio::make_work_guard(context), &context]() mutable {
+    work.reset();
+    context.run();
+  });
+
+  EXPECT_TRUE(token.cancel());
+
+  runner.join();
+}
+
 /// An executor that holds up whoever gives it something, and loses that.
 struct HoldsUp {
   asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }

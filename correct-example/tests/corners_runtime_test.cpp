@@ -254,6 +254,28 @@ TEST(SpawnBlocking, ACallThatIsInterruptedEndsByOperationAborted) {
   EXPECT_EQ(report.failures_total, 0u) << report;
 }
 
+TEST(SpawnBlocking, AnInterruptionThatComesWhileItsThreadStartsIsMeantForTheCall) {
+  const HangGuard guard;
+  std::atomic<int> starts{0};
+  std::latch starting{1};
+  const auto runtime = Runtime::start({.threads = 1, .on_thread_start = [&] {
+                                         if (++starts != 2) return;  // the runtime's own one
+                                         starting.count_down();
+                                         while (!boost::this_thread::interruption_requested())
+                                           std::this_thread::yield();
+                                         boost::this_thread::interruption_point();
+                                       }});
+  std::latch never{1};
+  auto future =
+      runtime->spawn_blocking("sleeper", [&] { block_until_interrupted(never); }, asio::use_future);
+  starting.wait();
+
+  const ShutdownReport report = runtime->shutdown(quick);
+
+  EXPECT_THROW(future.get(), system_error);
+  EXPECT_THAT(report.stragglers, ElementsAre(needing("sleeper", Rung::interrupt)));
+}
+
 TEST(SpawnBlocking, WhoAwaitsACallThatIsInterruptedHasNotFailed) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 1});

@@ -165,6 +165,46 @@ TEST(ScopeDestructor, InAFrameThatIsDestroyedAtTheRungStopItNeitherWaitsNorWarns
   EXPECT_THAT(warnings, IsEmpty());  // the report names them
 }
 
+/// Says that it is being destroyed, and waits.
+struct HeldUpInItsDestructor {
+  ~HeldUpInItsDestructor() {
+    is_going.count_down();
+    go_on.wait();
+    has_gone = true;
+  }
+  std::latch& is_going;
+  std::latch& go_on;
+  std::atomic<bool>& has_gone;
+};
+
+TEST(ScopeDestructor, OnAThreadOfItsOwnersItWaitsForFramesThatTheRungStopDestroys) {
+  const HangGuard guard;
+  std::latch is_going{1};
+  std::latch go_on{1};
+  std::atomic<bool> has_gone{false};
+  std::promise<void> warned;
+  const auto runtime =
+      Runtime::start({.threads = 1, .on_warning = [&](std::string_view) { warned.set_value(); }});
+  auto scope = std::make_unique<TaskScope>("owner", runtime->scope());
+  scope->spawn("task", [&]() -> asio::awaitable<void> {
+    const HeldUpInItsDestructor held_up{is_going, go_on, has_gone};
+    co_await wait_for_ever_disabling_cancellation();
+  });
+  let_tasks_begin(*runtime);
+  auto report = runtime->async_shutdown({0ms, 0ms, 30s}, asio::use_future);
+  is_going.wait();
+
+  auto destroyed = std::async(std::launch::async, [&] {
+    scope.reset();
+    return has_gone.load();
+  });
+  warned.get_future().wait();  // the destructor waits from here on
+  go_on.count_down();
+
+  EXPECT_TRUE(destroyed.get());
+  EXPECT_EQ(report.get().reached, Rung::stop);
+}
+
 TEST(ScopeDestructor, OnABlockingThreadOfItsRuntimeItDoesNotWait) {
   const HangGuard guard;
   const auto runtime = Runtime::start({.threads = 1});
@@ -311,6 +351,34 @@ TEST(TaskScope, ItsLastHandleMayGoWhileTheContextEnds) {
 
   EXPECT_TRUE(gone);
   foreign.join();
+}
+
+/// An executor that owns its context.
+struct OwnsItsContext {
+  asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+  OwnsItsContext require(asio::execution::blocking_t::never_t) const noexcept { return *this; }
+  template <typename Function>
+  void execute(Function&& function) const {
+    asio::require(context->get_executor(), asio::execution::blocking.never)
+        .execute(std::forward<Function>(function));
+  }
+  bool operator==(const OwnsItsContext&) const noexcept = default;
+
+  std::shared_ptr<asio::io_context> context;
+};
+
+TEST(TaskScope, ItsLastHandleMayEndTheContextThatItsExecutorOwns) {
+  const HangGuard guard;
+  auto context = std::make_shared<asio::io_context>();
+  const std::weak_ptr<asio::io_context> watched = context;
+  auto scope = std::make_unique<TaskScope>("scope", OwnsItsContext{context});
+  scope->spawn("task", []() -> asio::awaitable<void> { co_return; });
+  context->run();
+  context.reset();
+
+  scope.reset();
+
+  EXPECT_TRUE(watched.expired());
 }
 
 TEST(TaskScope, BelowAScopeWhoseContextHasEndedRefusesToSpawn) {

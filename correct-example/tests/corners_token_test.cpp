@@ -1,5 +1,5 @@
-// Corners of the token: its memory, its bridges, operations that complete inline, groups of
-// operations, handlers with wishes of their own.
+// Corners of the token: its memory, its bridges, groups of operations, handlers with wishes of
+// their own.
 
 #include "correct-example/tests/endless_tasks.hpp"
 #include "correct-example/tests/hang_guard.hpp"
@@ -7,15 +7,10 @@
 #include "runtime_sharing/run_until_cancelled.hpp"
 #include "runtime_sharing/runtime.hpp"
 
-#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/compose.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 
@@ -33,10 +28,6 @@
 #include <string>
 #include <thread>
 #include <utility>
-
-#if defined(WITH_ADDRESS_SANITIZER)
-#include <sanitizer/asan_interface.h>
-#endif
 
 namespace {
 
@@ -154,163 +145,6 @@ TEST(StopToken, ACallbackMayDropAllThatHoldsTheBridge) {
 
   EXPECT_EQ(bridged.calls, 1);
   EXPECT_FALSE(bridged.token.has_value());
-}
-
-/// Uses the memory of a frame that has just gone, and leaves something else in it.
-template <std::size_t Size>
-asio::awaitable<void> scribble() {
-  std::array<volatile unsigned char, Size> bytes;
-  for (auto& byte : bytes) byte = 0xdd;
-  co_await asio::post(asio::use_awaitable);
-  for (auto& byte : bytes) byte = 0xdd;
-}
-
-/// The operation completes inside of its initiation, and what follows it does, too.
-asio::awaitable<void> dispatch_inline(CancellationToken token) {
-  for (int i = 0; i < 10; ++i) {
-    co_await asio::dispatch(cancel_on(token));
-    co_await scribble<8>();
-    co_await asio::dispatch(cancel_on(token));
-    co_await scribble<64>();
-    co_await asio::dispatch(cancel_on(token));
-    co_await scribble<128>();
-    co_await asio::dispatch(cancel_on(token));
-    co_await scribble<256>();
-  }
-}
-
-#if defined(WITH_ADDRESS_SANITIZER)
-TEST(CancelOn, IsTestedUnderASanitizerWithMemoryThatAsioDoesNotUseAgain) {
-  asio::io_context context;
-  bool kept = true;
-  asio::post(context, [&] {
-    asio::recycling_allocator<std::byte> allocator;
-    auto* const freed = allocator.allocate(64);
-    allocator.deallocate(freed, 64);
-    kept = !__asan_address_is_poisoned(freed);
-  });
-  context.run();
-  EXPECT_FALSE(kept);
-}
-#endif
-
-// Asio uses the memory of frames again, so without a sanitizer it is the scribbling above that
-// makes a late look at a frame a crash.
-TEST(CancelOn, AnOperationOfATaskMayCompleteInline) {
-  const HangGuard guard;
-  const auto runtime = Runtime::start({.threads = 1});
-  const CancellationToken token;
-  bool finished = false;
-
-  const auto handle = runtime->spawn("task", [&]() -> asio::awaitable<void> {
-    co_await dispatch_inline(token);
-    finished = true;
-  });
-  handle.async_join(asio::use_future).get();
-
-  EXPECT_TRUE(finished);
-  runtime->shutdown();
-}
-
-TEST(CancelOn, AnOperationOfAnyOtherCoroutineMayCompleteInline) {
-  const HangGuard guard;
-  asio::io_context context;
-  const CancellationToken token;
-
-  auto finished = asio::co_spawn(context, dispatch_inline(token), asio::use_future);
-  context.run();
-
-  EXPECT_NO_THROW(finished.get());
-}
-
-/// Keeps the handler of the one operation that is begun, and counts how often it is cancelled.
-class Keeper {
- public:
-  template <typename CompletionToken>
-  auto async_keep(CompletionToken&& completion_token) {
-    return asio::async_initiate<CompletionToken, void()>(
-        [this]<typename Handler>(Handler&& handler) {
-          asio::get_associated_cancellation_slot(handler).assign(
-              [this](asio::cancellation_type) { ++cancelled_; });
-          using Kept = std::decay_t<Handler>;
-          kept_ = std::make_shared<Kept>(std::forward<Handler>(handler));
-          begun_.set_value();
-        },
-        completion_token);
-  }
-
-  void wait_until_begun() { begun_.get_future().wait(); }
-  /// As a context does that ends with the operation in it.
-  void destroy() { kept_.reset(); }
-  int cancelled() const { return cancelled_; }
-
- private:
-  std::shared_ptr<void> kept_;
-  std::promise<void> begun_;
-  std::atomic<int> cancelled_{0};
-};
-
-TEST(CancelOn, AnOperationThatWasDestroyedIsCancelledNoMore) {
-  const HangGuard guard;
-  const auto runtime = Runtime::start({.threads = 1});
-  const CancellationToken token;
-  Keeper keeper;
-  const auto handle = runtime->spawn(
-      "task", [&]() -> asio::awaitable<void> { co_await keeper.async_keep(cancel_on(token)); });
-  keeper.wait_until_begun();
-  let_tasks_begin(*runtime);
-
-  keeper.destroy();
-  EXPECT_THROW(handle.async_join(asio::use_future).get(), boost::system::system_error);
-  token.cancel();
-  let_tasks_begin(*runtime);
-
-  EXPECT_EQ(keeper.cancelled(), 0);
-  runtime->shutdown();
-}
-
-/// An operation that completes where its handler's executor is: the context if it has none.
-template <typename CompletionToken>
-void async_arrive(asio::io_context& context, CompletionToken&& completion_token) {
-  asio::async_compose<CompletionToken, void()>(
-      [started = false](auto& self) mutable {
-        if (!std::exchange(started, true)) return asio::post(std::move(self));
-        self.complete();
-      },
-      completion_token, context);
-}
-
-TEST(CancelOn, OfTwoTokensLeavesAHandlerWithoutAnExecutorWhereItsOperationIs) {
-  const HangGuard guard;
-  asio::io_context context;
-  const CancellationToken session;
-  const CancellationToken request;
-  std::thread::id called_on;
-
-  async_arrive(context, cancel_on(session, cancel_on(request, [&called_on] {
-                                    called_on = std::this_thread::get_id();
-                                  })));
-  context.run();
-
-  EXPECT_EQ(called_on, std::this_thread::get_id());
-}
-
-TEST(CancelOn, AnOperationThatIsPendingIsCancelledOnce) {
-  const HangGuard guard;
-  const auto runtime = Runtime::start({.threads = 1});
-  const CancellationToken token;
-  Keeper keeper;
-  runtime->spawn("task",
-                 [&]() -> asio::awaitable<void> { co_await keeper.async_keep(cancel_on(token)); });
-  keeper.wait_until_begun();
-  let_tasks_begin(*runtime);
-
-  token.cancel();
-  let_tasks_begin(*runtime);
-
-  EXPECT_EQ(keeper.cancelled(), 1);
-  keeper.destroy();
-  runtime->shutdown();
 }
 
 asio::awaitable<void> wait_for_ever_for_either() {

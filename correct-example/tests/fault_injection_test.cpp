@@ -318,7 +318,7 @@ TEST(FaultInjection, ASpawnerThatWaitsForRoomHearsThatThereIsNoMemory) {
 
 TEST(FaultInjection, ALoginHearsThatThereIsNoMemory) {
   asio::io_context window;
-  RuntimeSlot slot({.threads = 1});
+  RuntimeSlot slot({.name = "a name that needs memory for each copy of it", .threads = 1});
 
   const int failures = fail_each_allocation_of_an_operation(
       window, [&](auto handler) { slot.async_start(asio::bind_executor(window, handler)); });

@@ -8,6 +8,7 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
 #include <gmock/gmock.h>
@@ -189,30 +190,52 @@ TEST(RuntimeSlotLifecycle, ALoginThatWouldWaitForItsOwnThreadIsRefused) {
   EXPECT_EQ(error, boost::system::errc::resource_deadlock_would_occur);
 }
 
-TEST(RuntimeSlotLifecycle, ALoginInACallbackOnTheEndMayWaitForAnotherOne) {
+TEST(RuntimeSlotLifecycle, ALoginInACallbackOnTheEndDoesNotWaitForOneThatWaitsForTheCallback) {
   RuntimeSlot slot({.threads = 1});
   auto runtime = slot.start();
   const Runtime* const old = runtime.get();
   std::latch callback_runs{1};
-  error_code refusal;
+  std::shared_ptr<Runtime> fresh;
   const CancellationCallback restart(runtime->ended(), [&] {
     callback_runs.count_down();
     while (slot.current().get() == old) std::this_thread::yield();  // the other login has begun
-    try {
-      slot.start();
-    } catch (const boost::system::system_error& error) {
-      refusal = error.code();
-    }
+    fresh = slot.start();
   });
   auto report = runtime->async_shutdown({}, asio::use_future);
   runtime.reset();
   callback_runs.wait();
 
-  const auto fresh = slot.start();
+  const auto refusal = error_of([&] { slot.start(); });
 
   report.get();
-  EXPECT_EQ(slot.current(), fresh);
   EXPECT_EQ(refusal, Errc::runtime_running);
+  EXPECT_NE(fresh, nullptr);
+  EXPECT_EQ(slot.current(), fresh);
+}
+
+/// Looks, as it is destroyed, whether there is another generation already.
+struct LooksForTheNext {
+  ~LooksForTheNext() { there_is_one = slot.current() != nullptr; }
+  RuntimeSlot& slot;
+  bool& there_is_one;
+};
+
+TEST(RuntimeSlotLifecycle, TheNextGenerationBeginsWhenTheOneBeforeHasLetGoOfWhatIsPending) {
+  RuntimeSlot slot({.threads = 1});
+  bool there_is_one = true;
+  {
+    const auto runtime = slot.start();
+    const auto timer = std::make_shared<asio::steady_timer>(runtime->get_executor(),
+                                                            asio::steady_timer::time_point::max());
+    timer->async_wait([timer, pending = LooksForTheNext{slot, there_is_one}](error_code) {});
+    there_is_one = true;
+    runtime->shutdown();
+  }
+
+  slot.start();
+
+  EXPECT_FALSE(there_is_one);
+  EXPECT_EQ(slot.current()->generation(), 2u);
 }
 
 TEST(RuntimeSlotLifecycle, LogoutTwiceGetsOneReport) {

@@ -20,7 +20,13 @@ namespace runtime_sharing {
 /// so look at the token too. A token cancelled earlier ends the operation after its initiation.
 ///
 /// Needs what Asio's own cancellation needs: the handler's executor is a strand, or its context
-/// runs on one thread. Every task of a TaskScope has that.
+/// runs on one thread. Every task of a TaskScope has that. And as what an operation leaves in its
+/// slot refers to its I/O object, that must live until the handler has been called or destroyed: in
+/// a coroutine it does; beside one, let the handler own it. `token.cancel(); timer.reset();` with a
+/// wait pending is a use after free, because the cancellation is on its way when the timer goes.
+///
+/// Stands outermost: `cancel_on(token, as_tuple(...))`. What binds an executor stands inside; in
+/// `bind_executor(strand, cancel_on(token, f))` nobody tells it of the strand.
 ///
 /// Called elsewhere: `asio::cancel_after` (Boost 1.86) has this shape for a time-out,
 /// `tokio_util::future::FutureExt::with_cancellation_token`, `folly::coro::co_withCancellation`.
@@ -54,28 +60,34 @@ class OperationCanceller : public HandlerWaiter,
                            public boost::intrusive_ref_counter<OperationCanceller> {
  public:
   using HandlerWaiter::HandlerWaiter;
-  ~OperationCanceller() override {
-    if (by_slot != nullptr) by_slot->waiter = nullptr;
-  }
+
+  /// Stands for it in the slot of its handler, as long as the handler is there.
+  class InSlot {
+   public:
+    explicit InSlot(OperationCanceller& canceller) noexcept : canceller_(&canceller) {
+      canceller.in_slot_ = this;
+    }
+    InSlot(const InSlot&) = delete;
+    InSlot& operator=(const InSlot&) = delete;
+    ~InSlot();
+    void operator()(asio::cancellation_type type) const;
+
+   private:
+    friend class OperationCanceller;
+    std::atomic<OperationCanceller*> canceller_;
+  };
 
   asio::cancellation_slot slot() noexcept { return signal_.slot(); }
-  void emitted(asio::cancellation_type type) {
-    const boost::intrusive_ptr self(this);  // the operation may complete at once
-    emit(type);
-  }
-  BySlot<OperationCanceller>* by_slot = nullptr;
-  void emit(asio::cancellation_type type) {
-    if (!finished_) signal_.emit(type);
-  }
   /// Begins to wait, once the operation has begun: by then nothing may fail. Takes over a
   /// reference.
   virtual void begin() noexcept = 0;
   void wait(WakeQueue& queue) noexcept;
   /// Leaves the queue if the operation was over before it was entered.
   void leave_if_finished() noexcept;
-  /// The operation is over, and what it has left in the slot is not touched any more. Its context
-  /// may end with the operation in it: so it is called on any thread, and may be called again.
-  void finish() noexcept;
+  /// The operation completes, where its handler runs.
+  void complete() noexcept;
+  /// The handler is destroyed without a call, on any thread: its context ends, or the operation's.
+  void abandon() noexcept;
 
  protected:
   void run() override {
@@ -83,15 +95,21 @@ class OperationCanceller : public HandlerWaiter,
     emit(asio::cancellation_type::terminal);
   }
   void drop() noexcept override {
-    finished_ = true;  // its queue is not asked any more
+    is_dropped_ = true;
     intrusive_ptr_release(this);
   }
 
  private:
+  void emit(asio::cancellation_type type) {
+    if (!finished_) signal_.emit(type);
+  }
+  void finish() noexcept;
   void leave() noexcept;
 
   asio::cancellation_signal signal_;
-  std::atomic<bool> finished_{false};
+  InSlot* in_slot_ = nullptr;
+  std::atomic<bool> finished_{false};    // what the operation has left in the slot is not touched
+  std::atomic<bool> is_dropped_{false};  // its queue is not asked any more
 };
 
 template <typename WayBack>
@@ -112,6 +130,10 @@ class OperationCancellerBy final : public OperationCanceller {
   using Allocator = asio::recycling_allocator<OperationCancellerBy>;
 
   bool deliver() override { return way_back_.go_on_with(*this); }
+  void drop() noexcept override {
+    static_cast<void>(WayBack(std::move(way_back_)));  // the handler may outlive its context
+    OperationCanceller::drop();
+  }
 
   WayBack way_back_;
 };
@@ -152,12 +174,12 @@ class CancelOnHandler {
       canceller_ = new OperationCancellerBy<WayBack>(std::move(token), WayBack(executor));
     }
     if (auto outer = asio::get_associated_cancellation_slot(handler_); outer.is_connected())
-      outer.template emplace<BySlot<OperationCanceller>>(*canceller_);
+      outer.template emplace<OperationCanceller::InSlot>(*canceller_);
   }
 
   CancelOnHandler(CancelOnHandler&&) = default;
   ~CancelOnHandler() {
-    if (canceller_) canceller_->finish();
+    if (canceller_) canceller_->abandon();
   }
 
   executor_type get_executor() const noexcept { return executor_.of(handler_); }
@@ -168,7 +190,7 @@ class CancelOnHandler {
   template <typename... Results>
   void operator()(Results&&... results) {
     const auto canceller = std::move(canceller_);
-    canceller->finish();
+    canceller->complete();
     std::move(handler_)(std::forward<Results>(results)...);
   }
 

@@ -41,10 +41,11 @@ struct SlotState;
 ///
 /// What is no task but stands on the executor is its owner's affair: timers and sockets, and the
 /// handlers of their operations. When all tasks end once told, a shutdown touches nothing of it:
-/// any thread may make, use, cancel and destroy such objects at any time. But nothing runs any
-/// more: operations that are pending, or begun later, never complete, and are destroyed with the
-/// last owner of the Runtime, on its thread. A handler that owns the Runtime would keep it for
-/// ever: let it hold a `weak_ptr`, or make it a task.
+/// any thread may make, use, cancel and destroy such objects at any time; one whose operation is
+/// bound by cancel_on lives until that operation's handler has gone. But nothing runs any more:
+/// operations that are pending, or begun later, never complete, and are destroyed with the last
+/// owner of the Runtime, on its thread. A handler that owns the Runtime would keep it for ever: let
+/// it hold a `weak_ptr`, or make it a task.
 ///
 /// The rung `stop` destroys frames, and with them whatever is pending on the executor. Meanwhile,
 /// until ended() is cancelled, only threads of this runtime may use I/O objects on it, and no

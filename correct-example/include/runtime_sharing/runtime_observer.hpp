@@ -32,8 +32,9 @@ class RuntimeObserver {
   /// A thread enters the code of a task. On one thread turns may nest, of one task they follow each
   /// other. A blocking call is one turn.
   virtual void turn_begins(const ObservedTask& task) noexcept { static_cast<void>(task); }
-  /// And leaves it: suspended, or for ever. Of the end the observer hears before the scope does: so
-  /// whoever has waited for a task ends after it, here too.
+  /// And leaves it: suspended, or for ever. Of the end of a coroutine that finishes the observer
+  /// hears before its scope does: so whoever has waited for it ends after it, here too. Not so of a
+  /// blocking call, nor of a coroutine that is destroyed in its own turn.
   virtual void turn_ends(const ObservedTask& task, bool ended) noexcept {
     static_cast<void>(task);
     static_cast<void>(ended);

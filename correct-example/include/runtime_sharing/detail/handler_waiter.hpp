@@ -145,10 +145,12 @@ class ByTask {
   explicit ByTask(CurrentTask& task) noexcept : task_(&task) { task.add_reference(); }
 
   WakeQueue& queue() const noexcept { return task_->queue(); }
-  /// Where the handler runs: so that cannot be done meanwhile.
+  /// The operation's context may end meanwhile, elsewhere, and the handler with it.
   template <typename Waiting>
   void begin(boost::intrusive_ptr<Waiting> waiting) const noexcept {
+    const auto kept_alive = waiting;
     waiting.detach()->wait(queue());
+    kept_alive->leave_if_finished();
   }
   bool go_on_with(HandlerWaiter& waiter) {
     const auto task = std::move(task_);  // the waiter, and this with it, may be gone at once

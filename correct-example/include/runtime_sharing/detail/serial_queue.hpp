@@ -32,6 +32,7 @@ class Step {
 
  private:
   friend class SerialQueue;
+  friend class HandlerQueue;  // for those that are on their way to no SerialQueue
   Step* next_ = nullptr;
 };
 
