@@ -25,6 +25,7 @@
 #include <atomic>
 #include <barrier>
 #include <cstddef>
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -81,9 +82,10 @@ TEST(CancelOn, IsTestedUnderASanitizerWithMemoryThatAsioDoesNotUseAgain) {
   bool kept = true;
   asio::post(context, [&] {
     asio::recycling_allocator<std::byte> allocator;
-    auto* const freed = allocator.allocate(64);
-    allocator.deallocate(freed, 64);
-    kept = !__asan_address_is_poisoned(freed);
+    auto* const memory = allocator.allocate(64);
+    const volatile auto address = reinterpret_cast<std::uintptr_t>(memory);
+    allocator.deallocate(memory, 64);
+    kept = !__asan_address_is_poisoned(reinterpret_cast<void*>(address));
   });
   context.run();
   EXPECT_FALSE(kept);
