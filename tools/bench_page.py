@@ -72,8 +72,8 @@ LIMITS = """\
   record was half as long again, and cancelling took between 0.95 and 1.36.
 - **Cancel.** The call is done in microseconds. What takes the time is a million frames that end, each with its
   seven blocks given back and two locks taken (of its thread's line, of its shard of the scope), in the order in
-  which they began to wait and no longer in the cache. One token for all is no quicker than a child token each:
-  all waiters count themselves out of the same token. Spawned outside, memory is given back on another thread
+  which they began to wait and no longer in the cache. Inside, one token for all takes longer than a child token
+  each, and outside about as long: all waiters count themselves out of the same token. Spawned outside, memory is given back on another thread
   than it was taken on; the allocator decides (below, with mimalloc).
 - **Spawn.** The name, the function and its arguments are copied into the record, and the blocks come from
   `malloc`: {spawn} instructions before the coroutine begins (`tools/perf_guard.py`).
@@ -83,8 +83,6 @@ LIMITS = """\
   of its token, for each step. A canceller that stays registered from step to step was tried in a scratch
   program only (1.23×): it keeps the token of the last step alive, and a task that waits for something else is
   woken by it.
-- **A look at the token** of a child goes up to its ancestors: that is what makes a child cost nothing where it
-  is made. Of a root it is two loads; since the run below it takes 0.94 ns (2026-11-26, `price_bench`).
 - **Fairness.** Of sixteen turns on a thread one looks at the other lines first, so a task from outside waits
   for some thirty turns of eight tasks that yield for ever, where tokio lets a handful pass. Looking more often would
   cost every turn.

@@ -20,6 +20,7 @@ import itertools
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -254,14 +255,15 @@ def run_all(bench, plan):
 
 
 def time_demonstrations(bench):
-    """{program: seconds} of the programs that a reader runs first."""
-    took = {}
-    for name in ["arc_problem", "mutex_problem", "correct_example"]:
-        if (bench.bin / name).is_file():
-            begun = time.monotonic()
-            bench.output_of([str(bench.bin / name)])
-            took[name] = time.monotonic() - begun
-    return took
+    """{program: median of five times in seconds} of the programs that a reader runs first."""
+    def time_once(program):
+        begun = time.monotonic()
+        bench.output_of([str(program)])
+        return time.monotonic() - begun
+
+    programs = [bench.bin / name for name in ["arc_problem", "mutex_problem", "correct_example"]]
+    return {program.name: statistics.median(time_once(program) for _ in range(5))
+            for program in programs if program.is_file()}
 
 
 def first_line(*command):
