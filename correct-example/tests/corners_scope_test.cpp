@@ -46,7 +46,6 @@ using runtime_sharing::Runtime;
 using runtime_sharing::ShutdownReport;
 using runtime_sharing::TaskHandle;
 using runtime_sharing::TaskScope;
-using testing::ElementsAre;
 using testing::IsEmpty;
 
 /// Returns once every task spawned before has begun: the queue is fair on one thread.
