@@ -73,8 +73,8 @@ LIMITS = """\
 - **Cancel.** The call is done in microseconds. What takes the time is a million frames that end, each with its
   seven blocks given back and two locks taken (of its thread's line, of its shard of the scope), in the order in
   which they began to wait and no longer in the cache. Inside, one token for all takes longer than a child token
-  each, and outside about as long: all waiters count themselves out of the same token. Spawned outside, memory is given back on another thread
-  than it was taken on; the allocator decides (below, with mimalloc).
+  each, and outside about as long: all waiters count themselves out of the same token. Spawned outside, memory is
+  given back on another thread than it was taken on; the allocator decides (below, with mimalloc).
 - **Spawn.** The name, the function and its arguments are copied into the record, and the blocks come from
   `malloc`: {spawn} instructions before the coroutine begins (`tools/perf_guard.py`).
 - **Raced with a timer.** Cancelling a real timer goes through Asio's timer queue and its lock, for each task;
