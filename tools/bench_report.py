@@ -261,7 +261,7 @@ def time_demonstrations(bench):
         bench.output_of([str(program)])
         return time.monotonic() - begun
 
-    programs = [bench.bin / name for name in ["arc_problem", "mutex_problem", "correct_example"]]
+    programs = [bench.bin / name for name in bench_page.DEMONSTRATIONS]
     return {program.name: statistics.median(time_once(program) for _ in range(5))
             for program in programs if program.is_file()}
 

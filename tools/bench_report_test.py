@@ -56,6 +56,7 @@ class Page(unittest.TestCase):
 
         self.assertIn("| not measured |", row(page, "a look at the token"))
         self.assertIn("| not measured |", row(page, "spawned inside, against tokio"))
+        self.assertIn("| not measured |", row(page, "`mutex_problem`, all of it"))
         self.assertNotIn("contention.svg", page + "".join(plots))
 
     def test_names_what_was_left_out_and_that_the_run_was_quick(self):
