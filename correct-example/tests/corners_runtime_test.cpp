@@ -3,6 +3,7 @@
 
 #include "correct-example/tests/endless_tasks.hpp"
 #include "correct-example/tests/hang_guard.hpp"
+#include "correct-example/tests/let_tasks_begin.hpp"
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/runtime.hpp"
 
@@ -50,11 +51,6 @@ using runtime_sharing::TaskScope;
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
-
-/// Returns once every task spawned before has begun: the queue is fair on one thread.
-void let_tasks_begin(Runtime& runtime) {
-  asio::post(runtime.get_executor(), asio::use_future).get();
-}
 
 error_code code_of(const std::exception_ptr& error) {
   try {

@@ -3,6 +3,7 @@
 
 #include "correct-example/tests/endless_tasks.hpp"
 #include "correct-example/tests/hang_guard.hpp"
+#include "correct-example/tests/let_tasks_begin.hpp"
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/runtime.hpp"
 
@@ -47,11 +48,6 @@ using runtime_sharing::ShutdownReport;
 using runtime_sharing::TaskHandle;
 using runtime_sharing::TaskScope;
 using testing::IsEmpty;
-
-/// Returns once every task spawned before has begun: the queue is fair on one thread.
-void let_tasks_begin(Runtime& runtime) {
-  asio::post(runtime.get_executor(), asio::use_future).get();
-}
 
 /// Tasks that do nothing but give others a turn.
 class Yielders {

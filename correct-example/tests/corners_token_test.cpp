@@ -3,6 +3,7 @@
 
 #include "correct-example/tests/endless_tasks.hpp"
 #include "correct-example/tests/hang_guard.hpp"
+#include "correct-example/tests/let_tasks_begin.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/run_until_cancelled.hpp"
 #include "runtime_sharing/runtime.hpp"
@@ -39,11 +40,6 @@ using runtime_sharing::CancellationToken;
 using runtime_sharing::run_until_cancelled;
 using runtime_sharing::Runtime;
 using runtime_sharing::TaskScope;
-
-/// Returns once every task spawned before has begun: the queue is fair on one thread.
-void let_tasks_begin(Runtime& runtime) {
-  asio::post(runtime.get_executor(), asio::use_future).get();
-}
 
 TEST(CancellationToken, CancelPromisesNotToThrow) {
   const CancellationToken token;

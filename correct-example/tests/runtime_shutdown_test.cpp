@@ -1,6 +1,7 @@
 // The rungs of a shutdown, who may call it, and what it races with.
 
 #include "correct-example/tests/endless_tasks.hpp"
+#include "correct-example/tests/let_tasks_begin.hpp"
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/cancel_on.hpp"
 #include "runtime_sharing/runtime.hpp"
@@ -41,11 +42,6 @@ using runtime_sharing::ShutdownReport;
 using runtime_sharing::TaskScope;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
-
-/// Returns once every task spawned before has begun: the queue is fair on one thread.
-void let_tasks_begin(Runtime& runtime) {
-  asio::post(runtime.get_executor(), asio::use_future).get();
-}
 
 TEST(Runtime, AListeningTaskEndsOnTheGracefulPath) {
   const auto runtime = Runtime::start({.threads = 1});

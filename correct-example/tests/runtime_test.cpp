@@ -1,6 +1,7 @@
 #include "runtime_sharing/runtime.hpp"
 
 #include "correct-example/tests/endless_tasks.hpp"
+#include "correct-example/tests/let_tasks_begin.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -32,11 +33,6 @@ using testing::HasSubstr;
 
 // Its owners share one, and the last of them ends it.
 static_assert(!std::is_copy_constructible_v<Runtime>);
-
-/// Returns once every task spawned before has begun: the queue is fair on one thread.
-void let_tasks_begin(Runtime& runtime) {
-  asio::post(runtime.get_executor(), asio::use_future).get();
-}
 
 TEST(Runtime, AHandleThatOutlivesTheShutdownIsRefusedWithTheGeneration) {
   const auto runtime = Runtime::start({.name = "client", .generation = 4, .threads = 1});
