@@ -101,8 +101,8 @@ void TokenState::link_lane_in(WakeQueue& queue) noexcept {
 /// Without a lock: a lane is never freed before its token, and never leaves a queue that is open.
 Lane* TokenState::find_lane_in(const WakeQueue& queue) noexcept {
   Lane* lane = &first_lane_;
-  while (lane != nullptr && lane->queue.load(std::memory_order_acquire) != &queue) {
-    lane = lane->next.load(std::memory_order_acquire);
+  while (lane != nullptr && lane->queue.load() != &queue) {
+    lane = lane->next.load();
   }
   return lane;
 }
@@ -114,7 +114,7 @@ void TokenState::make_lane_in(WakeQueue& queue) {
   boost::intrusive_ptr<WakeQueue> closed;  // goes after the lock
   const auto give_to_queue = [&](Lane& lane) {
     intrusive_ptr_add_ref(&queue);
-    closed.reset(lane.queue.exchange(&queue, std::memory_order_acq_rel), false);
+    closed.reset(lane.queue.exchange(&queue), false);
   };
   for (;;) {
     {
@@ -128,7 +128,7 @@ void TokenState::make_lane_in(WakeQueue& queue) {
       }
       if (created) {
         give_to_queue(*created);
-        return last->next.store(created.release(), std::memory_order_release);
+        return last->next.store(created.release());
       }
     }
     created = std::make_unique<Lane>();

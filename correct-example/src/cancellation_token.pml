@@ -77,11 +77,11 @@ inline find_lane_in(token, queue) {  // lane: the result, or NONE
   d_step {
   //= Lane* lane = &first_lane_;
     lane = token * 2;
-  //= while (lane != nullptr && lane->queue.load(std::memory_order_acquire) != &queue) {
+  //= while (lane != nullptr && lane->queue.load() != &queue) {
     if
     :: queue_of_lane[lane] == queue
     :: else ->
-  //= lane = lane->next.load(std::memory_order_acquire);
+  //= lane = lane->next.load();
        lane = (is_made[lane + 1] && queue_of_lane[lane + 1] == queue -> lane + 1 : NONE)
   //= }
     fi
@@ -95,7 +95,7 @@ inline make_lane_in(token, queue) {
   //= boost::intrusive_ptr<WakeQueue> closed;
   //= const auto give_to_queue = [&](Lane& lane) {
   //= intrusive_ptr_add_ref(&queue);
-  //= closed.reset(lane.queue.exchange(&queue, std::memory_order_acq_rel), false);
+  //= closed.reset(lane.queue.exchange(&queue), false);
   //= };
   //= for (;;) {
   do
@@ -136,7 +136,7 @@ inline make_lane_in(token, queue) {
        :: lane != NONE -> break
   //= if (created) {
   //= give_to_queue(*created);
-  //= return last->next.store(created.release(), std::memory_order_release);
+  //= return last->next.store(created.release());
   //= }
        :: lane == NONE && created ->
           lane = token * 2 + 1;

@@ -62,7 +62,7 @@ void OperationCanceller::leave_if_finished() noexcept {
 static constinit ByteLock abandoned_lock;
 
 OperationCanceller::InSlot::~InSlot() {
-  if (canceller_.load(std::memory_order_acquire) == nullptr) return;
+  if (canceller_.load() == nullptr) return;
   const std::lock_guard lock(abandoned_lock);
   if (auto* const canceller = canceller_.load()) canceller->in_slot_ = nullptr;
 }

@@ -68,7 +68,7 @@ inline push_to_queue(pushed_step) {
 #endif
   //=   step.next_ = top == &busy ? nullptr : top;
        next[pushed_step] = (seen == BUSY -> IDLE : seen) }
-  //= } while (!top_.compare_exchange_weak(top, &step, std::memory_order_release,
+  //= } while (!top_.compare_exchange_weak(top, &step, std::memory_order_acq_rel,
   //=                                      std::memory_order_relaxed));
      if
 #ifndef WITHOUT_SWAP_IN_PUSH

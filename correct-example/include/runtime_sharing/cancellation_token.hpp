@@ -51,7 +51,8 @@ class CancellationToken {
   /// no memory for that, the call tries until it has.
   bool cancel() const noexcept;
 
-  /// One atomic load, and one more for each ancestor: for loops that compute and never suspend.
+  /// One atomic load, and one more for each ancestor: for loops that compute and never suspend. Who
+  /// sees it cancelled sees what was done before the cancel().
   bool is_cancelled() const noexcept { return state_->is_cancelled(); }
 
   /// Initiating function with the signature `void(error_code)`. Completes without an error when the

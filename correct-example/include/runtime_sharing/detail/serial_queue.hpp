@@ -79,7 +79,7 @@ class SerialQueue {
   SerialQueue& operator=(const SerialQueue&) = delete;
 
   /// Appends, from any thread. True if the queue was idle: the caller sees to it that run() is
-  /// called, once.
+  /// called, once. That one comes after all that the last run() has done.
   [[nodiscard]] bool push(Step& step) noexcept {
     Step* top = top_.load(std::memory_order_relaxed);
     do {
@@ -88,7 +88,7 @@ class SerialQueue {
         return false;
       }
       step.next_ = top == &busy ? nullptr : top;
-    } while (!top_.compare_exchange_weak(top, &step, std::memory_order_release,
+    } while (!top_.compare_exchange_weak(top, &step, std::memory_order_acq_rel,
                                          std::memory_order_relaxed));
     return top == nullptr;
   }
