@@ -1,5 +1,7 @@
 #include "scenario/child_process.hpp"
 
+#include "scenario/tests/scoped_environment_variable.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -164,7 +166,7 @@ TEST(RunChild, LetsTheCallbackSendASignal) {
 }
 
 TEST(RunChild, HandsItsEnvironmentOn) {
-  ::setenv("SCENARIO_HANDED_ON", "a=b", 1);
+  const ScopedEnvironmentVariable handed_on("SCENARIO_HANDED_ON", "a=b");
 
   const auto result = run_shell("echo $SCENARIO_HANDED_ON");
 

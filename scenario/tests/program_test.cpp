@@ -2,6 +2,7 @@
 #include "scenario/child_process.hpp"
 #include "scenario/output.hpp"
 #include "scenario/surroundings.hpp"
+#include "scenario/tests/scoped_environment_variable.hpp"
 
 #include <boost/json.hpp>
 #include <boost/version.hpp>
@@ -49,7 +50,6 @@ class RunProgram : public testing::Test {
   RunProgram() {
     std::ofstream(events_) << R"({"room":"r","sender":"s","ts":1,"body":"b"})" << '\n';
     std::filesystem::create_directory(temporary_);
-    ::setenv("TMPDIR", temporary_.c_str(), 1);
   }
 
   ChildResult run(std::vector<std::string> arguments) const {
@@ -80,6 +80,7 @@ class RunProgram : public testing::Test {
   const std::filesystem::path events_ = folder_.path() / "events.ndjson";
   const std::filesystem::path temporary_ = folder_.path() / "tmp";
   const std::filesystem::path trace_ = folder_.path() / "trace.json";
+  const ScopedEnvironmentVariable its_folder_{"TMPDIR", temporary_};
 };
 
 // --- experiments, each in its child -----------------------------------------------------------
@@ -343,7 +344,7 @@ TEST_F(RunProgram, WrapsLongFactsUnderTheirValue) {
 }
 
 TEST_F(RunProgram, KeepsToTheColumnsThatAreThere) {
-  ::setenv("COLUMNS", "50", 1);
+  const ScopedEnvironmentVariable narrow("COLUMNS", "50");
 
   const auto result = run({"--experiment=stragglers"});
 
@@ -423,7 +424,7 @@ TEST_F(RunProgram, ShowsColourOnATerminal) {
 TEST_F(RunProgram, ShowsNoColourWhereItIsNotWanted) {
   const auto command = "'" + sample_program.string() + "' --experiment=finishing --events='" +
                        events_.string() + "'";
-  ::setenv("NO_COLOR", "1", 1);
+  const ScopedEnvironmentVariable not_wanted("NO_COLOR", "1");
 
   const auto result = run_child("/usr/bin/script", {"-qec", command, "/dev/null"});
 
@@ -435,7 +436,7 @@ TEST_F(RunProgram, ShowsNoColourWhereItIsNotWanted) {
 TEST_F(RunProgram, WritesNoEscapeSequenceToADumbTerminal) {
   const auto command = "'" + sample_program.string() + "' --experiment=finishing --events='" +
                        events_.string() + "'";
-  ::setenv("TERM", "dumb", 1);
+  const ScopedEnvironmentVariable dumb("TERM", "dumb");
 
   const auto result = run_child("/usr/bin/script", {"-qec", command, "/dev/null"});
 

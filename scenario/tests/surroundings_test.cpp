@@ -1,33 +1,17 @@
 #include "scenario/surroundings.hpp"
 
+#include "scenario/tests/scoped_environment_variable.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <fstream>
-#include <stdlib.h>
 #include <string>
 #include <system_error>
 
 namespace scenario {
 namespace {
-
-/// Sets TMPDIR for one test.
-class TemporaryDirectoryVariable {
- public:
-  explicit TemporaryDirectoryVariable(const std::string& value) {
-    if (const char* old = getenv("TMPDIR")) old_ = old;
-    setenv("TMPDIR", value.c_str(), 1);
-  }
-  ~TemporaryDirectoryVariable() {
-    old_.empty() ? unsetenv("TMPDIR") : setenv("TMPDIR", old_.c_str(), 1);
-  }
-  TemporaryDirectoryVariable(const TemporaryDirectoryVariable&) = delete;
-  TemporaryDirectoryVariable& operator=(const TemporaryDirectoryVariable&) = delete;
-
- private:
-  std::string old_;
-};
 
 TEST(MachineSample, HasRealValuesOfThisMoment) {
   using std::chrono::duration_cast;
@@ -68,20 +52,20 @@ TEST(TemporaryFolder, IsRemovedWithWhatIsInIt) {
 }
 
 TEST(TemporaryFolder, SaysWhichFolderIsOfNoUse) {
-  const TemporaryDirectoryVariable nowhere("/no/such/folder");
+  const ScopedEnvironmentVariable nowhere("TMPDIR", "/no/such/folder");
 
   EXPECT_THAT([] { TemporaryFolder folder; },
               ::testing::ThrowsMessage<std::system_error>(::testing::HasSubstr("set TMPDIR")));
 }
 
 TEST(TemporaryFolder, IsInTmpWhereTmpdirIsEmpty) {
-  const TemporaryDirectoryVariable empty("");
+  const ScopedEnvironmentVariable empty("TMPDIR", "");
 
   EXPECT_EQ(TemporaryFolder().path().parent_path(), "/tmp");
 }
 
 TEST(TemporaryFolder, NamesTheFolderThatCannotBeMade) {
-  const TemporaryDirectoryVariable unwritable("/proc");
+  const ScopedEnvironmentVariable unwritable("TMPDIR", "/proc");
 
   EXPECT_THAT([] { TemporaryFolder folder; }, ::testing::ThrowsMessage<std::system_error>(
                                                   ::testing::HasSubstr("/proc/runtime-sharing-")));

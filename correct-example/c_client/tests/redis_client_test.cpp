@@ -5,6 +5,7 @@
 #include "correct-example/tests/shutdown_reports.hpp"
 #include "runtime_sharing/runtime_sharing.hpp"
 #include "scenario/child_process.hpp"
+#include "scenario/tests/scoped_environment_variable.hpp"
 
 #include <boost/asio.hpp>
 #include <gmock/gmock.h>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <hiredis/hiredis.h>
 #include <latch>
@@ -535,7 +535,7 @@ TEST(RedisLogout, SaysWhereItCannotWrite) {
 // ---- The server
 
 TEST(RedisServer, SaysWhatToInstallWhereThereIsNone) {
-  ASSERT_EQ(::setenv("PATH", "/nonexistent", 1), 0);
+  const scenario::ScopedEnvironmentVariable nothing_there("PATH", "/nonexistent");
 
   try {
     const redis::Server server;
