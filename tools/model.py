@@ -101,6 +101,9 @@ def main():
     parser.add_argument("--without")
     parser.add_argument("--quotes", action="store_true")
     asked = parser.parse_args()
+    for model in asked.models:
+        if not model.is_file():
+            parser.error(f"there is no model {model}")
     if asked.quotes:
         wrong, functions = [], 0
         for model in asked.models:
@@ -113,11 +116,13 @@ def main():
         if shutil.which(needed) is None:
             print(f"skipped: there is no {needed}; tools/setup.sh installs it")
             return SKIP
-    [model] = asked.models
-    wrong, told = explore(model, asked.without)
-    print(f"{model.stem}{' without ' + asked.without if asked.without else ''}: {told}")
-    if wrong:
-        print(wrong)
+    wrong = False
+    for model in asked.models:
+        trouble, told = explore(model, asked.without)
+        print(f"{model.stem}{' without ' + asked.without if asked.without else ''}: {told}")
+        if trouble:
+            print(trouble)
+            wrong = True
     return 1 if wrong else 0
 
 
